@@ -202,6 +202,28 @@ def test_sums_up_to_a_dimension_are_of_so_many_entries(typed: str, read: str | N
         assert Model.parse(text).remarks[-1].endswith(f"is read as output Q = {read}")
 
 
+@pytest.mark.parametrize(("typed", "read"), [
+    (r"\frac{1}{T}\sum_{t=1}^{T} x_t^2", "mean(x^2)"),
+    (r"\sum_{t=2}^T (y_t - \phi y_{t-1})^2", "sum((y[1:] - phi * y[:-1])^2)"),
+    (r"\sum_i (1-y_i)\log(1-p_i)", "sum((1-y) * log(1-p))"), (r"\frac12 m\dot{x}^2", "(1/2) * m * x_dot^2"),
+    (r"w^\top\Sigma w - \lambda \mu^\top w", "w.T @ Sigma @ w - lam * mu.T @ w"),
+    (r"\sum_i \frac{k_i}{2} (\|x_i\| - l_i)^2", "sum((k/2) * (|x| - l)^2)"),
+    (r"(y - \sum_k w_k \phi_k)^2", "(y - sum(w * phi[:]))^2"), ("½mv² − ½kx²", "(1/2)*m * v^2 - (1/2)*k * x^2"),
+    (r"\prod_{i=1}^n p_i^{y_i} (1-p_i)^{1-y_i}", "prod(p^y * (1-p)^(1-y))"),
+    (r"J(\beta) = \sum_i \log\sigma(x_i^\top\beta)", "loss J = sum(log(sigmoid((X @ beta))))"),
+])
+def test_lines_of_papers_alone_are_read_as_they_are_meant(typed: str, read: str) -> None:
+    """Sums to T were transposed, numbers in front of transposes columns, x_i with a norm one vector for all i."""
+    assert parse_alone(typed).remarks[-1].endswith(f"is read as {read}")
+
+
+def test_a_number_in_front_of_brackets_alone_is_offered_as_one() -> None:
+    """It was y @ (…)."""
+    with pytest.raises(ModelError) as refused:
+        parse_alone(r"\max(0, 1 - y (w^\top x + b))")
+    assert refused.value.shown[-1] == "max(0, 1 - y * (w.T @ x + b))   corrected"
+
+
 def test_a_sum_up_to_a_number_alone_is_of_so_many_entries() -> None:
     """It was a mean of any number."""
     assert parse_alone(r"\frac14\sum_{i=1}^4 a_i").remarks[-1].endswith("is read as (1/4) * sum(a[:4])")

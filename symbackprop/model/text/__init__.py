@@ -30,6 +30,9 @@ from symbackprop.model.text import tree
 from symbackprop.model.text.builder import Builder, conventions, located
 from symbackprop.model.text.calls import TIMES
 from symbackprop.model.text.characters import (
+    ALL,
+    FIRST,
+    GREEKS,
     OVER_AN_INDEX,
     SUM_OVER,
     indexed_sums,
@@ -62,7 +65,7 @@ from symbackprop.model.text.meant_lines import (
     of_paper as as_on_paper,
 )
 from symbackprop.model.text.scope import ModelScope
-from symbackprop.model.text.statements import parse_statements
+from symbackprop.model.text.statements import WITHOUT_ARGUMENTS, parse_statements
 from symbackprop.model.text.sums import ends_of_sums, same_entries
 from symbackprop.model.text.tokens import physical_lines
 from symbackprop.model.text.undeclared import declarations as guessed_declarations
@@ -286,7 +289,7 @@ def _without_latex(line: str, place: Place, sure: bool) -> list[Meant]:
     if len(line) > 10 * _WIDEST:
         return []
     real = in_reals(line if sure else with_angles(line), place)
-    written = (plain_latex(text, capitals, rows, first) for first in (False, True) for rows in (True, False)
+    written = (plain_latex(text, capitals, rows, entries) for entries in (ALL, FIRST, GREEKS) for rows in (True, False)
                for text in (real, with_means(real)) for capitals in (True, False))
     return [*dict.fromkeys([*written, solved(line, place)])]
 
@@ -297,7 +300,7 @@ def _with_sums(capitals: bool, line: str, place: Place) -> str:
 
 
 _SUMS: list[Meant] = [partial(_with_sums, capitals) for capitals in (True, False)]
-_ON_PAPER = (power_behind, TIMES, without_prose)
+_ON_PAPER = (power_behind, TIMES, without_prose, *WITHOUT_ARGUMENTS)
 _CODE = lazy(r"\*\*|\b[A-Za-z]\w*\.[a-z]\w*\(|^\s*return\b")
 _OVER_AN_INDEX = lazy(OVER_AN_INDEX)
 
@@ -415,6 +418,7 @@ def _lines_of(found: re.Match[str]) -> str:
 # letters that stand together outside of words; in LaTeX a name of several has a font
 _LETTERS = lazy(r"\\(?:text|math(?:rm|sf|tt)|operatorname|begin|end|tag|label)\*?\s*\{[^{}]*\}|\\[A-Za-z]+"
                 r"|_\s*\{[^{}]*\}|(?<![A-Za-z0-9_.\"'])([A-Za-z]{2})(?![A-Za-z0-9(.'\"])")
+_HALF_OF = lazy(r"[¼½¾⅐-⅞]\w+[²³]")  # ½mv²
 _LATEX, _TYPESET = lazy(r"\\[A-Za-z]{2,}|\\\|"), lazy(r"[‖½Σ∑∏√ᵀ⊤⟨]|\|\|")
 _OF_CODE = lazy(r"@|\*|\b[A-Za-z]\w*\.[A-Za-z]\w*\(|==")
 
@@ -432,6 +436,7 @@ def _of_letters(text: str) -> str:
         word = found[1]
         a_name = word is None or word[0] == "d" or meant(word, ()) is not None or word in (*GREEK, *FUNCTIONS, *TABLE)
         a_name = a_name or (not latex and (word.islower() or firsts.count(word[0]) > 1))
+        a_name &= _HALF_OF.search(text, found.start() - 1, found.end() + 1) is None
         return found[0] if a_name else f"{word[0]} {word[1]}"
 
     return _LETTERS.sub(apart, text)

@@ -226,10 +226,12 @@ def _with_base(found: re.Match[str]) -> str:
 _EXPECTATION = r"\\(?:mathbb|mathrm|mathbf|operatorname)\s*\{\s*E\s*\}(?:\s*_\s*(?:\{[^{}]*\}|\\?\w+))?"
 _NO_FACTOR = r"\\(?:times|[co]dot|[lg]e)"
 _ALONE = rf"(?!\s*/|\s*(?!\\(?:{_FUNCTIONS})(?![A-Za-z])|{_NO_FACTOR})\\?[A-Za-z0-9])"  # log xy is log(x)y or log(xy)
+_ACCENTS = "hat|bar|tilde|dot|ddot"
 _ONES = r"\\(?:mathbf|mathbb|mathds|boldsymbol|bm)\s*\{\s*1\s*\}"
 _FONTS = "mathrm|mathbf|mathcal|mathit|mathsf|boldsymbol|bm|vec|text|operatorname"
 _WORD = r"\\(?:mathbf|boldsymbol|bm|vec)\s*\{\\?[A-Za-z]\w*\}|\\[A-Za-z]+"  # a letter of a font, or by its name
 _TURNED = r"\s*\^\s*(?:(?:T|\\top|\\intercal)(?!\w)|\{\s*(?:T|\\top|\\intercal)\s*\})"
+_LIMITS = r"\\(?:sum|prod)\s*_\s*(?:\{[^{}]*\}|\w)"  # of a sum to T, which turns nothing
 POSITIVE = rf"(?:{INDEX}|(?<![A-Za-z])({_BRACKETS}))\s*_\s*(?:\+|\{{\s*\+\s*\}})"  # [x]_+
 _REWRITTEN = (
     (r"\\begin\{cases\}\s*(.+?)\s*,?\s*&\s*(?:\\text\{\s*(?:if|for)\s*\}|\\text\{\s*\})?\s*(.+?)\s*\\\\\s*(.+?)\s*,?\s*&"
@@ -240,7 +242,7 @@ _REWRITTEN = (
     (rf"({_WORD}|\b\w){_TURNED}\s*{_ONES}(?!\s*\^)", r"sum(\1, axis=0)"),
     (rf"{_ONES}\s*(?:{INDEX}|_?\s*\\?\{{([^{{}}]*?)\\?\}})", r"(\1\2)"), (rf"{_ONES}\s*(?=\()", ""),
     (rf"((?:^|[-+=(])\s*){_ONES}(?=\s*(?:$|[-+)]))", r"\g<1>1"),  # beside others it is a vector
-    (r"(?<=[A-Za-z0-9}])\\(?=[A-Za-z])", r" \\"),  # commands end a word
+    (r"(?<=[A-Za-z0-9})])\\(?=[A-Za-z])", r" \\"),  # commands end a word
     (rf"\\(?:{_FONTS})\s*\{{(\\?[A-Za-z]\w*)\}}", r"\1"),
     (r"\\(?:\||lVert|rVert|Vert)", "‖"), (r"\\(?:lvert|rvert|vert)(?![A-Za-z])", "|"),
     (r"\\(sum|prod)\s*_\s*\{\s*([a-z])\s*,?\s*([a-z])\s*\}", r"\\\1_{\2} \\\1_{\3}"),
@@ -257,8 +259,9 @@ _REWRITTEN = (
     (POSITIVE, lambda found: f"relu({found[1] or found[2][1:-1]})"),
     (rf"{_EXPECTATION}\s*{INDEX}", r"mean(\1)"), (rf"{_EXPECTATION}\s*(?=\()", "mean"),
     (r"\^\s*(\d)(?=\s*\\?[A-Za-z(])", r"^\1 "),  # only the 2 is raised in a^2b
-    (_TURNED, ".T"), (r"\.T(?=[A-Za-z])", ".T "),
-    (r"\\(hat|bar|tilde)\s*\{(\\?\w+)\}", r"\2_\1"),
+    (rf"({_LIMITS}){_TURNED}|{_TURNED}", lambda found: f"{found[1]}^{{T}}" if found[1] else ".T"),
+    (r"\.T(?=[A-Za-z])", ".T "),
+    (rf"\\({_ACCENTS})\s*\{{(\\?\w+)\}}", r"\2_\1"),
     (r"\\sigma(?=\s*\()", "sigmoid"),
     (r"(?<![A-Za-z\\])e\s*\^\s*(?=\{)", "exp"),
     (r"\\log\s*\\det(?![A-Za-z])", r"\\logdet"),
@@ -297,7 +300,7 @@ _LOOKS = (
      lambda found: _of_one(found[1], found[2], found[3], found[4] or found[5], found[6])),
     (r"(?:_\s*\{?(\w)\}?\s*)?\^\s*\{\s*\(([ijn])\)\s*\}", r"_{\2\1}"),  # x_j^{(i)}, of the sample i
 )
-_TAKES = lazy(rf"\\(?:(frac|binom)|sqrt(?!\s*\[)|hat|bar|tilde|mathbb|mathds|{_FONTS})(?![A-Za-z])")
+_TAKES = lazy(rf"\\(?:(frac|binom)|sqrt(?!\s*\[)|{_ACCENTS}|mathbb|mathds|{_FONTS})(?![A-Za-z])")
 _ARGUMENT = lazy(rf"\s*(?:{_BRACES}|(\\[A-Za-z]+|[^\s{{}}\\(\[]))")  # \sqrt(x) is meant to be \sqrt{x}
 _OF_CALL = lazy(rf"\\({_FUNCTIONS})\s+(?=(\\?[A-Za-z]\w*\s*{_BRACKETS}){_ALONE})")
 _CALLED = rf"{_FUNCTIONS}|max|min|arcsin|arccos|arctan"
@@ -312,6 +315,7 @@ _SCRIPT = lazy(r"_([a-z]{1,3})(?![A-Za-z0-9])")
 _COUNTED = set("ijklmnt")  # letters that count on paper
 ROWS = "[0:, 0:]"  # behind an array of rows in a line that is tried: one with a single axis is none
 _ENTRIES = "\t"  # behind one of entries, which is a blank to who reads the line
+_OF_ROWS = lazy(r"([A-Za-z]\w*)\[0:, 0:\]")
 _OF_ENTRIES, _MARK = lazy(rf"([A-Za-z]\w*){_ENTRIES}"), lazy(rf"(?<=\S){_ENTRIES}")
 _SCRIPTS = lazy(rf"([A-Za-z]+\d*)(?:_(?:{'|'.join(MARKS.values())}))?\}}?\s*_\s*"
                 rf"(?:\{{\s*([a-z]{{1,3}})\s*\}}|([a-z]{{1,3}})(?!\w))")
@@ -349,17 +353,19 @@ def _stacked(found: re.Match[str]) -> str:
     return f" det({whole}) " if found[1] == "v" else f" {whole} "
 
 
-def plain_latex(text: str, capitals: bool = False, rows: bool = True, first: bool = False) -> str:
+ALL, FIRST, GREEKS = "", "first", "greeks"  # what sums are of: v, v[:K] up to K, phi[:] of letters that are numbers
+
+
+def plain_latex(text: str, capitals: bool = False, rows: bool = True, entries: str = ALL) -> str:
     """A formula in LaTeX as model text; commands of which it is not known what they mean stay. With
-    ``capitals`` the rows x_i in sums are those of X; with ``rows`` norms of x_i are those of rows, else of numbers;
-    with ``first`` a sum up to K is that of the first K entries, else of all."""
+    ``capitals`` the rows x_i in sums are those of X; with ``rows`` norms of x_i are those of rows, else of numbers."""
     text = _in_braces(_MATRIX.sub(_stacked, _MARK.sub(" ", text)))
     for pattern, plain in _REWRITTEN:
         text = _compiled(pattern).sub(plain, text)
     text = _ROOT_OF.sub("", text)
     while _FRACTION.search(text):
         text = _FRACTION.sub(_divided, text)
-    text = _entry_by_entry(_of_calls(_summed(_contracted(_of_calls(text)), capitals, rows, first)), capitals)
+    text = _entry_by_entry(_of_calls(_summed(_contracted(_of_calls(text)), capitals, rows, entries)), capitals)
     text = re.sub(r"\\([A-Za-z]+)(?=((?:\s*\^\s*\d+)?\s*[({])?)", _command, text)
     return _SQUARED.sub(r"\1(\2 @ \2)", text.replace("{", "(").replace("}", ")"))
 
@@ -421,11 +427,12 @@ def without_marks(line: str) -> str:
 
 def of_entries(tried: str, line: str) -> Iterator[tuple[str, set[int]]]:
     """The arrays of which a line that is tried has entries for those that are typed, with as many indices as they have
-    there."""
+    there, and those of which it has rows, with two."""
     scripts = defaultdict[str, set[int]](set)
     for found in _SCRIPTS.finditer(_in_braces(line)):
         scripts[found[1]].add(len(found[2] or found[3]))
-    return ((name, scripts[name.partition("_")[0]]) for name in _OF_ENTRIES.findall(tried))
+    yield from ((name, scripts[name.partition("_")[0]]) for name in _OF_ENTRIES.findall(tried))
+    yield from ((name, {2}) for name in _OF_ROWS.findall(tried))
 
 
 class Counted(NamedTuple):
@@ -465,7 +472,7 @@ def _of_calls(text: str) -> str:
     return text
 
 
-def _summed(text: str, capitals: bool, rows: bool, first: bool) -> str:
+def _summed(text: str, capitals: bool, rows: bool, entries: str) -> str:
     """``\\sum_{i=1}^{N} y_i`` as a sum of arrays, from the last on, and products alike; one whose end may be meant
     elsewhere stays, and one that is not over all entries, as of a row of a matrix."""
     while found := [*_SUM_OF.finditer(text)]:
@@ -479,13 +486,14 @@ def _summed(text: str, capitals: bool, rows: bool, first: bool) -> str:
             return text
         inner = text[: begin.start()].rstrip().endswith(found[-2][0].rstrip()) if len(found) > 1 else False
         partial = any(script != index for script in _with_index(among, index)) if index else False
-        among = _first_entries(among, index, begin) if first else among
+        among = _first_entries(among, index, begin) if entries == FIRST else among
         among = _with_norms(among, index, capitals, rows) if index else among
         if among is not None and (_of_rows(among, index) or _reads(among, index)):
             return text
         if among is None or "{" + index in among or (partial and not (inner and found[-2][1] == begin[1])):
             return text
         numbers, among = ([], among) if partial or begin[1] != "sum" else _numbers(among)
+        among = _of_greeks(among, index) if index and entries == GREEKS else among
         body = _entrywise(among, index, capitals) if index else body
         whole = " * ".join([f"{begin[1]}({body})", *numbers])
         whole = f"({whole})" if numbers and text[: begin.start()].rstrip().endswith(("/", "^")) else whole
@@ -579,6 +587,11 @@ def _first_entries(body: str, index: str, begin: re.Match[str]) -> str:
     last = (begin[5] or begin[6] or "").strip()
     alone = last.isalnum() and begin[3] == "1" and all(script == index for script in _with_index(body, index))
     return _stepped(index).sub(f"{_ENTRIES}[:{last}]", body) if alone and not re.search(r"‖|\.T", body) else body
+
+
+def _of_greeks(body: str, index: str) -> str:
+    """``phi[:]`` for ``phi_i``, which nobody takes for a number."""
+    return re.sub(rf"(?<![\w\\])(\\?(?:{'|'.join(GREEK)}))_{index}(?!\w)", rf"\1{_ENTRIES}[:]", body)
 
 
 def _entry_by_entry(text: str, capitals: bool) -> str:

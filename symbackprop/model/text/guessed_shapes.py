@@ -216,8 +216,10 @@ class Shapes:
                 return self.values.get(name) or self.leaves.get(name) or []
             case tree.Chain():
                 return self._chained(expr)
-            case tree.Negative(body) | tree.Power(body, _):
+            case tree.Negative(body) | tree.Power(body, tree.Number()):
                 return self.of(body)
+            case tree.Power(body, exponent):
+                return self._alike([body, exponent])
             case tree.Transpose(body):
                 return self.of(body)[::-1]
             case tree.Compare(_, left, right):

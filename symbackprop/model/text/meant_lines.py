@@ -13,6 +13,7 @@ from itertools import accumulate, chain
 from sympy.functions.elementary.trigonometric import TrigonometricFunction
 
 from symbackprop.core.functions import FUNCTIONS
+from symbackprop.core.names import GREEK
 from symbackprop.core.scalars import TABLE
 from symbackprop.errors import Meant, Place
 from symbackprop.model.names import sounds_like_data
@@ -112,8 +113,10 @@ solved = rewritten(  # A \ b
 solved_at_once = rewritten(  # cho_solve(cho_factor(K), b)
     r"(?:\w+\.)*cho_solve\(\s*(?:\w+\.)*cho_factor\((\w+)(?:,[^()]*)?\)\s*,", r"solve(\1,")
 log_of_det = rewritten(r"\blog\s*\(?det\s+([A-Za-z]\w*)\)?", r"logdet(\1)")
+_IN_PRODUCT = r"(?=\s+[a-z]\w*(?:\^T|\.T|ᵀ)\s*[\w(])"  # what stands there is a number
 product_with_turned = rewritten(  # v vᵀ of vectors, unless a sign or a function in front may be of the first alone
-    rf"(?<![\w./^])(?<![/^] )(?:({_KNOWN})\s+)?(?!(?:{_KNOWN})\b)([a-z]\w*)\s+([a-z]\w*)(?:\^T\b|\.T\b|ᵀ)",
+    rf"(?<![\w./^])(?<![/^] )(?:({_KNOWN})\s+)?(?!(?:{_KNOWN}|(?:{'|'.join(GREEK)}){_IN_PRODUCT})\b)"
+    r"([a-z]\w*)\s+([a-z]\w*)(?:\^T\b|\.T\b|ᵀ)",
     lambda found: found[0] if found[1] else f"outer({found[2]}, {found[3]})")
 outer_product = rewritten(r"(\w+)\s*⊗\s*(\w+)", r"outer(\1, \2)")
 inner_product = rewritten(r"⟨([^,⟨⟩]*),\s*([^,⟨⟩]*)⟩", r"sum(\1 * \2)")
@@ -175,6 +178,7 @@ def of_paper(line: str, place: Place) -> str:
     line = re.sub(r"(\(\d+/\d+\))\s*(?=[A-Za-z(])", r"\1 * ", line)
     line = re.sub(r"\)\(", ") (", _RAISED_BESIDE.sub(_POWER, line))
     line = re.sub(r"(?<![\w.^*])(\d+(?:\.\d+)?)\s+(?=[A-Za-z(])", r"\1 * ", line)
+    line = re.sub(r"(?<=\w)(?<!\bparam)(?<!\bloss)(?<!\boutput)\s+(?=\()", f" {BESIDE} ", line)  # may be a number's
     line = re.sub(r"(?<=[\w)])(?<!\bparam)(?<!\bloss)(?<!\boutput)\s+(?=[A-Za-z(])", " @ ", line)
     return re.sub(r"\.T (?=[^\s@])", ".T", line).rstrip()
 

@@ -1247,6 +1247,9 @@ def _without_arguments(keyword: str, line: str, place: Place) -> str:
     return left + re.sub(r"^\w+\s*\([^()=]*\)\s*(?==(?!=))", f"{keyword}{name} ", name + rest)
 
 
+WITHOUT_ARGUMENTS = (partial(_without_arguments, "loss "), partial(_without_arguments, ""))
+
+
 def _not_a_statement(word: str, after: str) -> tuple[str, str | Sequence[Meant]]:
     """What is wrong with a line that begins so, and the word that may be meant."""
     if word in _FOREIGN:
@@ -1258,6 +1261,6 @@ def _not_a_statement(word: str, after: str) -> tuple[str, str | Sequence[Meant]]
     if after == "'('":
         return (f"{shown!r} followed by {after} begins neither a declaration nor an equation: a name has no arguments "
                 f"left of =, as in loss {shown} = …",
-                (partial(_without_arguments, "loss "), partial(_without_arguments, "")))
+                WITHOUT_ARGUMENTS)
     return (f"{shown!r} followed by {after} begins neither a declaration nor an equation.{suggested(near)}",
             [without_prose, *[near] * bool(near)])

@@ -25,6 +25,9 @@ def same_entries(tried: str, line: str, model: Model, guesses: bool) -> bool:
     array has as many axes as it has indices. Where sizes are ``guesses`` their names say nothing."""
     named, right = model.graph.names, without_marks(tried)
     words = {*_WORD.findall(right)}
+    first = [c.last for c in counted_up_to(line) if f"{c.name}[:{c.last}]" in right]
+    if guesses and not all(map(str.isdigit, first)):  # alone a letter is the size that there is
+        return False
     whole = [(c, row) for c in counted_up_to(line) if c.axis or f"{c.name}[:{c.last}]" not in right
              for row in [next((named[n] for n in (c.name, c.name.upper()) if n in words and n in named), None)]
              if row is not None]
