@@ -17,6 +17,7 @@ from symbackprop.core.calculus import unguarded
 from symbackprop.core.graph import Node
 from symbackprop.core.scalars import to_sympy
 from symbackprop.core.shapes import is_one, same_shape
+from symbackprop.errors import ModelError
 
 if TYPE_CHECKING:
     from symbackprop.grade.points import Point
@@ -35,6 +36,14 @@ def how_equal(row: Node, right: Node, points: Sequence[Point]) -> str | None:
     if not all(same(p.value(row), p.value(right)) for p in points):
         return None
     return ALGEBRA if _proved(row, right) else NUMBERS
+
+
+def are_equal(row: Node, right: Node, points: Sequence[Point]) -> bool:
+    """Whether a row, read or changed in a way that may be meant, has the values; what cannot be computed has none."""
+    try:
+        return how_equal(row, right, points) is not None
+    except ModelError:
+        return False
 
 
 def fitted(row: Node, right: Node) -> tuple[Node, str] | None:

@@ -18,7 +18,7 @@ from symbackprop.core.shapes import is_one, same_shape, shape_text
 from symbackprop.errors import ModelError
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.diagnose import Diagnosis
-from symbackprop.grade.equality import fitted, how_equal
+from symbackprop.grade.equality import are_equal, fitted, how_equal
 from symbackprop.grade.formulas import Formula
 from symbackprop.grade.functions import classes
 from symbackprop.grade.mistakes import Finding
@@ -135,9 +135,7 @@ class Explainer:
         return None
 
     def _is_right(self, row: Node | None) -> bool:
-        if row is None or not same_shape(row.shape, self.right.shape):
-            return False
-        return how_equal(row, self.right, self.points) is not None
+        return row is not None and same_shape(row.shape, self.right.shape) and are_equal(row, self.right, self.points)
 
     def _mended(self, edit: Edit) -> Finding:
         before, after = self._text(edit.before), self._text(edit.after)

@@ -58,7 +58,7 @@ class Grader:
             raise error.at(source) from None
         report, numbered, wrong = self._counted(lines, source, FROM_1)
         others = [NUMBERS_FROM_0] * numbered + [LOOPS_FROM_0, ARRAYS_FROM_0] * any(_from_0(lines))
-        others += self._by_last_values()
+        others += self._by_last_values() + [BARRED] * any(map(_BAR.search, _texts(lines)))
         for counting in others if report.verdict != RIGHT else []:
             other, _, fewer = self._counted(lines, source, counting)
             if fewer < wrong:
@@ -77,8 +77,9 @@ class Grader:
     def _counted(self, lines: Sequence[Line], source: str, first: Counting) -> tuple[Report, bool, tuple[int, int]]:
         """The report when steps are counted like that, whether arrays are given a step's number, and how many answers
         are not right in the end, and for the smaller number of steps."""
-        steps = steps_for(lines, self.loops)
-        few, more = self._fixed(steps), self._fixed(steps + 1, apart=True)
+        loops = [*self.loops, *self._counted_by(lines)]
+        steps = steps_for(lines, loops)
+        few, more = self._fixed(loops, steps), self._fixed(loops, steps + 1, apart=True)
         report, numbered = self._report(lines, source, few, first)
         before = _not_right(report)
         if few != more and any(i.verdict == RIGHT for i in report.items):
@@ -92,9 +93,14 @@ class Grader:
         says = f"{last}, which the model gives several values, is read as the last of them, and {first} as the first"
         return [Counting(names=names, says=says)] if names else []
 
-    def _fixed(self, steps: int, apart: bool = False) -> dict[str, int]:
+    def _counted_by(self, lines: Sequence[Line]) -> list[str]:
+        """The sizes that only loops of the answers run over, as in ``for i in range(N):``."""
+        words = {w for bound in _bounds(lines) for w in re.findall(r"[A-Za-z_]\w*", bound)}
+        return [n for n in self.model.sizes if n in words and n not in self.loops]
+
+    def _fixed(self, loops: Sequence[str], steps: int, apart: bool = False) -> dict[str, int]:
         """A number of steps for every dimension that a loop runs over, each another one where they are told apart."""
-        return {n: self.sizes.get(n, steps + k * apart) for k, n in enumerate(self.loops)}
+        return {n: self.sizes.get(n, steps + k * apart) for k, n in enumerate(loops)}
 
     def _report(
         self, lines: Sequence[Line], source: str, fixed: Mapping[str, int], counting: Counting
@@ -118,6 +124,9 @@ ARRAYS_FROM_0 = Counting(
     first=0, arrays=1, says="steps of arrays that no loop computes are counted from 0 here, as NumPy does"
 )
 
+BARRED = Counting(barred=True, says="a name with a bar is read as the gradient")
+_BAR = re.compile(r"\\bar|\\overline|\u0304|bar\b")
+
 
 def _from_0(lines: Sequence[Line]) -> Iterator[bool]:
     """For every loop whether it counts from 0, as Python's range does."""
@@ -125,6 +134,14 @@ def _from_0(lines: Sequence[Line]) -> Iterator[bool]:
         if line.loop is not None:
             yield line.loop.from_0
             yield from _from_0(line.loop.body)
+
+
+def _bounds(lines: Sequence[Line]) -> Iterator[str]:
+    """What stands at both ends of every loop."""
+    for line in lines:
+        if line.loop is not None:
+            yield from (line.loop.start, line.loop.stop)
+            yield from _bounds(line.loop.body)
 
 
 def _not_right(report: Report) -> int:

@@ -13,7 +13,7 @@ from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.shapes import same_shape
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.grade import mistakes as m
-from symbackprop.grade.equality import NUMBERS, fitted, how_equal
+from symbackprop.grade.equality import NUMBERS, are_equal, fitted, how_equal
 from symbackprop.grade.explain import Explainer
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.naming import Gradient, Key, Local, Own
@@ -258,7 +258,7 @@ def _meant(session: Session, key: Key, candidates: Sequence[str], points: Sequen
     """(the row whose gradient a helper stands for, how many were tried)."""
     given = session.outcomes[key].given[0]
     rows = session.reference.rows
-    same = next((n for n in candidates if _are_equal(given, session.reference.gradient(rows[n]), points)), None)
+    same = next((n for n in candidates if are_equal(given, session.reference.gradient(rows[n]), points)), None)
     users = [o for o in session.outcomes.values() if key in o.uses and isinstance(o.meaning, Gradient)]
     before = _right_answers(session, key, points)
     if before == len(users):
@@ -290,12 +290,4 @@ def _is_right(session: Session, outcome: Outcome, points: Sequence[Point]) -> bo
     if not isinstance(outcome.meaning, Gradient) or not outcome.mended:
         return False
     row, right = outcome.mended[0], session.reference.gradient(session.reference.rows[outcome.row_name])
-    return same_shape(row.shape, right.shape) and _are_equal(row, right, points)
-
-
-def _are_equal(row: Node, right: Node, points: Sequence[Point]) -> bool:
-    """Whether an answer, read in one way that it may be meant in, has the values; what cannot be computed has none."""
-    try:
-        return how_equal(row, right, points) is not None
-    except ModelError:
-        return False
+    return same_shape(row.shape, right.shape) and are_equal(row, right, points)

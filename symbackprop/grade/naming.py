@@ -25,6 +25,7 @@ PRIME, SUM, MAX, STACK, ARRAY = "derivative of", "sum over", "max over", "stack 
 SHARE = "share_"  # of a gradient, which one step of a loop contributes
 _PREFIX = re.compile(r"(?:delta_?|Delta_?|grad_?|nabla_?|d_?)(?P<name>[A-Za-z].*)")
 _SUFFIX = re.compile(r"(?P<name>[A-Za-z].*)_(?:grad|gradient|bar)")
+_BARRED = re.compile(r"(?P<name>[A-Za-z].*?)_?bar")  # V̄, which may be a mean
 _JOINED = re.compile(r"d(?P<of>[A-Za-z]\w*?)_?(?:by_?)?d(?P<by>[A-Za-z]\w*)")
 _UPSTREAM = ("grad_output", "grad_out", "dout", "d_out", "upstream")  # of the one output
 _LOSS_WORDS = ("L", "J", "E", "Loss", "loss", "cost", "Cost", "C", "l")
@@ -83,10 +84,12 @@ Key = Gradient | Local | Own  # what a line defines
 class Dictionary:
     """The names of a model and the ways to spell them. ``own`` are the names that the answers themselves define."""
 
-    def __init__(self, reference: Reference) -> None:
+    def __init__(self, reference: Reference, barred: bool = False) -> None:
         self.reference = reference
+        self.marks = (_PREFIX, _SUFFIX, *([_BARRED] if barred else []))  # of gradients
         self.rows = set(reference.rows)
         self.known = self.rows | set(reference.model.sizes)
+        self.found = set(reference.rows) - set(reference.model.graph.names)  # letters that a derivation gives
         self.bases = {base_name(n) for n in self.rows} - self.rows
         self.bases |= {unplaced(n) for n in self.rows if "[" in n}
         self.own: set[str] = set()
@@ -141,7 +144,7 @@ class Dictionary:
         joined = _JOINED.fullmatch(name)
         if joined and joined["of"] in self.losses and self.row(joined["by"]):
             return Gradient(self.row(joined["by"]) or "")
-        for pattern in (_PREFIX, _SUFFIX):
+        for pattern in self.marks:
             match = pattern.fullmatch(name)
             family = self.family(match["name"]) if match and indexed else None
             if family is not None and not self._is_kept(family):

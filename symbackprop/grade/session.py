@@ -37,13 +37,14 @@ MAX_AMBIGUOUS = 3
 class Counting:
     """How steps are numbered. ``first`` is the first step of an array outside of loops; in Python's loops, which count
     from 0, ``loops`` is added to the counter, or ``arrays`` to a step of an array that no loop computes. ``names`` are
-    what rows of the model are called otherwise."""
+    what rows of the model are called otherwise; where it is ``barred``, a name with a bar is a gradient."""
 
     first: int = 1
     loops: int = 0
     arrays: int = 0
     says: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
+    barred: bool = False
 
 
 FROM_1 = Counting()
@@ -135,7 +136,7 @@ class Session:
         counting: Counting = FROM_1,
     ) -> None:
         self.reference, self.fixed = reference, dict(fixed or {})
-        self.dictionary = Dictionary(reference)
+        self.dictionary = Dictionary(reference, counting.barred)
         self.dictionary.known |= set(self.fixed)
         self.reader = Reader(self.dictionary)
         self.entries: list[Entry] = []

@@ -496,6 +496,9 @@ class Tidy(Telling):
                 continue
             raised = at(items, k + 1).is_sign("^") and at(items, k + 2) == name("T")
             turned = 2 if raised else int(at(items, k + 1).is_sign(".T"))
+            if turned and self._are_ones(items, k, turned):
+                items = self._ones_twice(items, k, turned)
+                continue
             behind = at(items, k + 1 + turned)
             before = turned and (behind.kind == NAME or behind.is_sign("("))  # a 1ᵀ b is a times the sum of b
             if ends_value(at(items, k - 1)) and at(items, k - 1).kind != NUMBER and not before:
@@ -510,11 +513,33 @@ class Tidy(Telling):
                 items = [*items[:k], *called("sum", items[start:end], axis), *items[end:]]
         return items
 
+    def _is_number(self, items: Tokens) -> bool:
+        """Whether the model has a number by this name."""
+        row = self.dictionary.reference.rows.get(self.dictionary.row(items[0].text) or "") if len(items) == 1 else None
+        return row is not None and not row.shape
+
+    @staticmethod
+    def _are_ones(items: Tokens, k: int, turned: int) -> bool:
+        """Whether ``1 1ᵀ`` ends here, all ones, behind an array."""
+        last = at(items, k - 2)
+        behind = at(items, k + 1 + turned)
+        return (at(items, k - 1) == ONE and ends_value(last) and last.kind != NUMBER
+                and behind.kind not in (NAME, NUMBER) and not behind.is_sign("(", "^", "**"))
+
+    def _ones_twice(self, items: Tokens, k: int, turned: int) -> Tokens:
+        """``A 1 1ᵀ`` has the sums of the rows of A in every column."""
+        self.note("A 1 1ᵀ has the sums of A's rows in every column")
+        start, last = value_start(items, k - 2), [name("axis"), sign("="), sign("-"), ONE]
+        value = called("columns", called("sum", items[start : k - 1], last))
+        return [*items[:start], *value, *items[k + 1 + turned :]]
+
     def _ones_behind(self, items: Tokens, k: int) -> Tokens:
         """``δ 1`` and ``b 1ᵀ``, with what stands in front of the ones as far as it is one value."""
         turned, start = at(items, k + 1).is_sign(".T"), value_start(items, k - 1)
         if at(items, k + 1 + turned).is_sign("^", "**", "/", "(", "[") or at(items, k + 1).kind in (NAME, NUMBER):
             return items
+        if not turned and self._is_number(items[start:k]):
+            return [*items[:k], *items[k + 1 :]]  # b 1, as long as what it is added to
         self.note("1 behind an array is the vector of ones: " + (
             "b 1ᵀ has b in every column" if turned else "a 1 is sum(a, axis=-1)"))
         last = [name("axis"), sign("="), sign("-"), ONE]

@@ -16,7 +16,7 @@ from symbackprop.grade.naming import Dictionary
 MAX_DEPTH = 50
 _PIECE = re.compile(r"\\[A-Za-z]+|\\.|\s+|.", re.DOTALL)
 # W^{[2]}, c_{1,t}; X^{T} @ g_total is none, with a name of several letters
-_COMMAND = re.compile(r"\\[A-Za-z,;:!]|\^\{\s*\[|_\{\d+,")
+_COMMAND = re.compile(r"\\[A-Za-z,;:!]|\^\{\s*\[|_\{\d+,|&\s*:?=")
 _FRACTIONS = ("frac", "tfrac", "dfrac", "cfrac")
 _FONTS = {"mathbf", "mathrm", "mathit", "mathcal", "mathbb", "mathsf", "mathfrak", "boldsymbol", "bm", "text", "textbf",
           "textit", "textrm", "mbox", "operatorname", "boxed", "fbox"}
@@ -95,7 +95,7 @@ class _Typeset:
             return said + self.items("}")
         if piece.startswith("\\"):
             found = self._command(piece[1:])
-            apart = _ENDED.search(said) and (found[:1].isalpha() or found[:1] == "∂")
+            apart = _ENDED.search(said) and (found[:1].isalnum() or found[:1] == "∂")
             return f"{said} {found}" if apart else said + found
         return said + (" " if piece.isspace() else piece)
 
@@ -165,8 +165,17 @@ class _Typeset:
             return f"{self._raised(base, turned[1])}ᵀ"
         if exponent in ("ᵀ", "'") or _PRIMED.fullmatch(exponent):
             return base + exponent[-1]
+        if self._is_label(base, exponent):
+            return f"{base}_{exponent}"
         exponent = exponent.removeprefix("⊙").strip()
         return f"{base}^{exponent}" if exponent.isalnum() else f"{base}^({exponent})"
+
+    def _is_label(self, base: str, exponent: str) -> bool:
+        """Whether a word above belongs to the name, δ^{out}: of what the model has neither."""
+        of = re.search(r"(?<!\w)[^\W\d_]+$", base)
+        unknown = exponent.isalpha() and exponent.isascii() and self.words.pieces(exponent) is None
+        return (of is not None and of[0].isalpha() and len(exponent) > 1 and unknown and of[0] != "e"
+                and self.words.value(of[0]) is None and self.words.value(exponent) is None)
 
     def _lowered(self, base: str, index: str) -> str:
         """A subscript: ``W_{hh}`` is W_hh, ``h_{t-1}`` is hₜ₋₁, ``\\mathbf{1}_{N \\times D}`` is 1_N×D."""

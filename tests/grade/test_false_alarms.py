@@ -8,6 +8,21 @@ from symbackprop import derive
 from symbackprop.grade import grade
 from symbackprop.model.text import parse
 
+ATTENTION = """dim T, d, e
+input Q: T x d, K: T x d, V: T x e
+S = Q @ K.T / sqrt(d)
+P = softmax(S)
+output O = P @ V"""
+RIDGE = """dim N, D
+data X: N x D, y: N
+param w: D, b
+const lam = 0.1
+r = X @ w + b - y
+loss L = sum(r**2) / (2*N) + lam/2 * sum(w**2)"""
+CLASSES = """dim N, D, C
+data X: N x D, Y: N x C simplex
+param W: D x C
+loss L = mean(cross_entropy(X @ W, Y))"""
 RIGHT = {
     "0 by cancellation": ("dim N\nparam z: N\np = softmax(z)\nloss L = sum(p)", "dz = 0*z"),
     "0 beyond a clip": (
@@ -23,7 +38,43 @@ RIGHT = {
         "dh[T]=2*h[T]\nfor t in T..1:\n    dw += where(t==1, c[t]*dh[t], dh[t]*(1-h[t]^2)*h[t-1])\n"
         "    dh[t-1] = where(t==1, 0, dh[t]*(1-h[t]^2)*w)",
     ),
+    "all ones behind an array": (ATTENTION, "dV = Pᵀ dO\ndP = dO Vᵀ\ndS = P ⊙ (dP − (P ⊙ dP) 1 1ᵀ)\n"
+                                 "dQ = dS K / √d\ndK = dSᵀ Q / √d"),
+    "gradients with a bar": (ATTENTION, "\n".join([
+        r"\[ \bar V = P^\top \bar O,\quad \bar P = \bar O V^\top \]",
+        r"\[ \bar S_{ij} = P_{ij}\left(\bar P_{ij} - \sum_k P_{ik} \bar P_{ik}\right) \]",
+        r"\[ \bar Q = \frac{1}{\sqrt{d}} \bar S K, \qquad \bar K = \frac{1}{\sqrt{d}} \bar S^\top Q \]"])),
+    "a mean with a bar": ("dim D\nparam x: D\nloss L = sum((x - mean(x))^2)", "xbar = mean(x)\ndx = 2*(x - xbar)"),
+    "a number beside the vector of ones": (RIDGE, "\n".join([
+        r"\nabla_w L = \frac{1}{N} X^\top (X w + b\mathbf{1} - y) + \lambda w",
+        r"\frac{\partial L}{\partial b} = \frac1N \mathbf 1^\top r"])),
+    "a definition in an align": (RIDGE, "\n".join([
+        r"\begin{align*}", r"e &:= Xw + b - y \\",
+        r"\frac{\partial L}{\partial w} &= \frac{1}{N} X^{T} e + \lambda w \\",
+        r"\frac{\partial L}{\partial b} &= \frac{1}{N}\sum_{k=1}^{N} e_k", r"\end{align*}"])),
+    "words above a letter": ("dim D, H\ndata x: D, t: D\nparam W: H x D, V: D x H\na = W @ x\nh = sigmoid(a)\n"
+                             "y = V @ h\nloss E = sum((y - t)**2) / 2", "\n".join([
+        r"\delta^{out} = y - t", r"\frac{\partial E}{\partial V_{ij}} = \delta^{out}_i h_j",
+        r"\delta^{hid}_j = \sigma'(a_j) \sum_i V_{ij} \delta^{out}_i",
+        r"\frac{\partial E}{\partial W_{jk}} = \delta^{hid}_j x_k"])),
+    "a letter that the derivation gives": (
+        "dim n, k\ndata Y: n x n\nparam U: n x k, V: n x k\nR = U @ V.T - Y\nloss L = sum(R**2) / 2",
+        "dU_{ia} = \\sum_j R_{ij} V_{ja}\ndV_{jb} = \\sum_i R_{ij} U_{ib}",
+    ),
+    "a loop over samples": (CLASSES, "dW = np.zeros((D, C))\nfor i in range(N):\n    dz = softmax(X[i] @ W) - Y[i]\n"
+                            "    dW += np.outer(X[i], dz)\ndW /= N"),
 }
+
+
+@pytest.mark.parametrize("samples", ["range(N - 1)", "range(1, N)"])
+def test_a_loop_that_leaves_out_a_sample(samples: str) -> None:
+    lines = f"dW = 0\nfor i in {samples}:\n    dW += outer(X[i], softmax(X[i] @ W) - Y[i]) / N"
+    assert [i.verdict for i in grade(parse(CLASSES), lines).items] == ["wrong"]
+
+
+def test_a_change_to_a_wrong_line_that_cannot_be_computed_explains_nothing() -> None:
+    model = "dim n\nparam S: n x n\ndata x: n\nz = solve(S, x)\nloss L = logdet(S) / 2 + dot(x, z) / 2"
+    assert [i.verdict for i in grade(parse(model), "dS = 1/2 S^{-T} - 1/2 x z^T").items] == ["wrong"]
 
 
 @pytest.mark.parametrize("name", RIGHT)
