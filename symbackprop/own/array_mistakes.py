@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -211,6 +211,20 @@ def _window_as(change: Callable[[Array], Array]) -> Swap:
     return lambda sweep, edge, upstream: change(np.asarray(sweep.passed(edge, upstream)))
 
 
+# -- what is reshaped where its axes have to be moved
+ORDERS = [axes for ndim in (3, 4) for axes in permutations(range(ndim)) if axes != tuple(range(ndim))]
+
+
+def as_laid(axes: tuple[int, ...], a: Array) -> Array:
+    """The entries of an array as they lie in memory when its axes are moved."""
+    return np.transpose(a, axes).reshape(a.shape) if a.ndim == len(axes) else a * np.nan
+
+
+def read_as_laid(axes: tuple[int, ...], a: Array) -> Array:
+    """An array read as if its axes were already moved."""
+    return np.transpose(a.reshape([a.shape[k] for k in axes]), np.argsort(axes))
+
+
 def divided_otherwise(place: Place) -> Iterator[Candidate]:
     """1/(N − 1) in the gradient of a mean or a variance that divides by N, or the reverse; 1/N in that of a mean over
     N·H entries: at one place, and wherever it divides so."""
@@ -224,14 +238,17 @@ def divided_otherwise(place: Place) -> Iterator[Candidate]:
 
 
 def _other_divisors(reference: Reference, number: sp.Expr) -> Iterator[sp.Expr]:
-    """What stands where something is divided by a number: one less, one more of N − 1, only some of its factors."""
+    """What stands where something is divided by a number: one less, one more of N − 1, only some of its factors,
+    another size."""
     yield number - 1
     if number.is_Add and number.as_coeff_Add()[0] == -1:
         yield number + 1
-    for d in reference.lengths:
+    sizes = [d for d in reference.lengths if d.free_symbols]
+    for d in sizes:
         rest = number / d
-        if rest.free_symbols and sp.denom(rest) == 1:
-            yield rest
+        if sp.denom(rest) == 1:
+            yield from ([rest] if rest.free_symbols else [])
+            yield from (rest * other for other in sizes if other != d)
 
 
 def products(place: Place) -> Iterator[Candidate]:
@@ -590,23 +607,60 @@ def summed_axes(edge: Edge) -> Iterator[int]:
 
 
 def one_entry_only(place: Place) -> Iterator[Candidate]:
-    """Of a sum over an axis only one entry kept: one head of a group, the last sample."""
+    """Of a sum over an axis only a part: the last entry, the last block, all but one end."""
     edge, name = place.edge, declared_name(place.reference, place.edge.argument)
     named = place.reference.is_named(edge.consumer)
     above = f"d{place.reference.name(edge.consumer)}" if named else "what comes from above"
     for axis in summed_axes(edge):
-        where = f"of the sum over axis {axis} of {above} only the"
-        last = f"= stands where += belongs in d{name}: {where} last entry is kept"
-        yield candidate(place, OVERWRITTEN, last, partial(_only, axis, -1), 32)
-        yield candidate(place, m.MISSING_SUM, f"{where} first entry is kept in d{name}", partial(_only, axis, 0), 32)
+        for kind, price, words, kept in _PARTS:
+            says = words.format(name=name, sum=f"of the sum over axis {axis} of {above}")
+            patterns = (("part of a sum", words, m.base_name(name)),) if price > 32 else ()
+            yield candidate(place, kind, says, partial(_only, axis, kept), price, patterns)
+        over = f"= stands where += belongs in d{name}: of the sum over axis {axis} of {above} only the last " \
+               "contribution that is not 0 is kept"
+        if is_product(edge.consumer):
+            yield candidate(place, OVERWRITTEN, over, partial(_last_not_0, axis), 34)
         if edge.consumer.form is not None:
             belongs = f"the number of entries of {above} that are not 0 along axis {axis}"
             once = f"in d{name}, 1 stands where {belongs} belongs"
             yield candidate(place, m.MISSING_SUM, once, partial(_counted_once, axis), 32)
 
 
-def _only(axis: int, entry: int, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    return sweep.passed(edge, one_entry(upstream, axis, entry))
+Kept: TypeAlias = Callable[[int], slice]  # of so many entries along an axis
+
+
+def _from_last(block: int) -> Kept:
+    return lambda count: slice((count - 1) // block * block, None)
+
+
+def _last(number: int) -> Kept:
+    return lambda count: slice(max(count - number, 0), None)
+
+
+_OVER = "= stands where += belongs in d{name}: {sum} only the last "
+_PARTS: list[tuple[str, int, str, Kept]] = [
+    (OVERWRITTEN, 32, _OVER + "entry is kept", lambda count: slice(count - 1, None)),
+    (m.MISSING_SUM, 32, "{sum} only the first entry is kept in d{name}", lambda count: slice(1)),
+    (m.MISSING_SUM, 33, "{sum} the last entry is left out in d{name}: a loop ends too early",
+     lambda count: slice(count - 1)),
+    (m.MISSING_SUM, 33, "{sum} the first entry is left out in d{name}: a loop begins too late",
+     lambda count: slice(1, None)),
+    *((OVERWRITTEN, 34, f"{_OVER}block of {block} is kept", _from_last(block)) for block in (2, 3, 4)),
+    *((OVERWRITTEN, 35, f"{_OVER}{number} entries are kept", _last(number)) for number in (2, 3, 4)),
+]
+
+
+def _only(axis: int, kept: Kept, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    return sweep.passed(edge, _kept(upstream, (ALL,) * axis + (kept(upstream.shape[axis]),)))
+
+
+def _last_not_0(axis: int, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    """As ``dW[e[n]] = d[n]`` leaves it, where samples that do not go to e hand nothing back."""
+    result = np.zeros(sweep.point.size(edge.argument.shape))
+    for entry in range(upstream.shape[axis]):
+        more = np.asarray(sweep.passed(edge, one_entry(upstream, axis, entry)))
+        result = np.where(more != 0, more, result)
+    return result
 
 
 def _counted_once(axis: int, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:

@@ -250,13 +250,15 @@ class Checker:
         off = [n for n in names if not all_close(pairs[n])]
         hard = self._with_hard_targets(runs, truth) if off else []
         wrong = [n for n in off if not self._hard(n, hard, truth)]
-        targets = [n for n in names if n in truth.targets]
-        if targets and not any(n in truth.targets or self._is_meant(n, pairs[n], points, truth) for n in wrong):
-            for n in wrong:
-                self.report_.notes.append(f"d{n} is another intermediate than ∂{truth.reference.loss_word}/∂{n}; the "
-                                          "gradients after it are right")
-            names = [n for n in names if n not in wrong]
-            wrong = []
+        steps = [n for n in wrong if n not in truth.targets and not self._is_meant(n, pairs[n], points, truth)]
+        right = [n for n in names if n in truth.targets and n not in wrong]
+        every = len(steps) == len(wrong)
+        after = {n: right if every else [t for t in right if _leads_to(truth, t, n)] for n in steps}
+        for n in (n for n in steps if after[n]):
+            which = "the gradients after it are" if every else f"d{after[n][0]} after it is"
+            self.report_.notes.append(f"d{n} is another intermediate than ∂{truth.reference.loss_word}/∂{n}; "
+                                      f"{which} right")
+        names, wrong = ([n for n in some if not after.get(n)] for some in (names, wrong))
         findings = self._explained(wrong, self._sharper(wrong, pairs, points, truth), points, truth)
         if self.dtype == "float32" and any(f.kind == UNEXPLAINED for f in findings.values()):
             findings = _explained_by_either(findings, self._explained(wrong, pairs, points, truth))
@@ -575,6 +577,11 @@ def _explained_by_either(first: Mapping[str, Finding], second: Mapping[str, Find
 
 def _count(number: int) -> str:
     return f"{number} results are" if number > 1 else "one result is"
+
+
+def _leads_to(truth: Truth, name: str, inner: str) -> bool:
+    """Whether the gradient of an array is worked out from that of an intermediate."""
+    return row_of(truth, inner) in truth.reference.downstream(row_of(truth, name))
 
 
 def _order(truth: Truth, name: str) -> int:

@@ -430,6 +430,8 @@ _TRANSFORMS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
     (m.TRANSPOSE, "d{name} is transposed: a transpose is missing or too many", _square(_t)),
     (m.TRANSPOSE, "the entries of d{name} lie in memory as those of its transpose: an index slips, or it is reshaped "
      "where it has to be transposed", lambda a: a.T.reshape(a.shape) if a.ndim == 2 else a * np.nan),
+    *((m.TRANSPOSE, f"the entries of d{{name}} lie in memory as those of transpose(d{{name}}, {axes}): it is reshaped "
+       "where its axes have to be moved", partial(own.as_laid, axes)) for axes in own.ORDERS),
     (own.CONVENTION, "d{name} is that of a symmetric {name}, d + d.T - diag(d): off the diagonal there is a factor 2 "
      "too many", _square(lambda a: a + _t(a) - a * np.eye(a.shape[-1]))),
     (own.SHIFTED, "d{name} adds up along axis 0: an accumulator is not set back to 0 there",

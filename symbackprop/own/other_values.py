@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import product
 from typing import TypeAlias
 
 import numpy as np
@@ -17,6 +18,7 @@ from symbackprop.grade import mistakes as m
 from symbackprop.grade.numeric_sweep import NumericSweep
 from symbackprop.grade.points import Array, Point
 from symbackprop.grade.reference import Reference
+from symbackprop.own.array_mistakes import AXIS, ORDERS, read_as_laid
 from symbackprop.verify.interpreter import Program
 
 EPS = "eps"
@@ -75,6 +77,36 @@ def substitutions(reference: Reference) -> Iterator[Substitution]:
                 yield Substitution(kind, f"{words}, wherever backward reads it", ((old, _of(new)),))
         says = f"{reference.name(old)} has the wrong sign wherever backward reads it"
         yield Substitution(m.SIGN, says, ((old, _changed(old, np.negative)),))
+    yield from _relaid([r for r in (*reference.model.upstream.values(), *named) if r.is_leaf], reference)
+    yield from _other_axes(reference)
+
+
+def _relaid(rows: Sequence[Node], reference: Reference) -> Iterator[Substitution]:
+    """Arrays of three axes and more that are reshaped where their axes have to be moved."""
+    for row, axes in product(rows, ORDERS):
+        if row.ndim == len(axes):
+            order = ", ".join(map(str, axes))
+            says = f"{reference.name(row)} is reshaped as if its axes were {order}, which have to be moved first, " \
+                   "wherever backward reads it"
+            yield Substitution(m.TRANSPOSE, says, ((row, _changed(row, partial(read_as_laid, axes))),), UNNAMED)
+
+
+def _other_axes(reference: Reference) -> Iterator[Substitution]:
+    """A softmax that is worked out again over another axis."""
+    for row in reference.order:
+        for axis in (k for k in range(row.ndim) if row.op.distribution and k != row.attr):
+            says = f"the softmax {reference.name(row)} runs over axis {axis}, where axis {row.attr} belongs, " \
+                   "wherever backward reads it"
+            yield Substitution(AXIS, says, ((row, _softmax(row.args[0], axis)),))
+
+
+def _softmax(row: Node, axis: int) -> Value:
+    def value(point: Point) -> Array:
+        z = np.asarray(point.value(row), float)
+        e = np.exp(z - np.max(z, axis=axis, keepdims=True))
+        return e / np.sum(e, axis=axis, keepdims=True)
+
+    return value
 
 
 def _inside(reference: Reference, row: Node) -> list[Node]:

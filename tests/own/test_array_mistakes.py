@@ -176,3 +176,102 @@ def test_wrong_ones_are_explained(model: str, back: Callable[..., Any], gradient
 @pytest.mark.parametrize("model, back, gradient, says", UNEXPLAINED)
 def test_what_is_not_explained_is_found(model: str, back: Callable[..., Any], gradient: str, says: str) -> None:
     assert check(Model.parse(model), back)[gradient].verdict == "fail"
+
+
+# -- parts of sums, layouts, divisors, normalisers
+
+MEANS = """dim N, D, C
+data X: N x D, T: N x C
+param W: D x C
+Z = X @ W
+loss L = sum((Z - T)**2) / (2*N) + 0.1 * sum(W**2)"""
+CHANNELS = """dim N, C, H, K
+input x: N x C x H x K
+param g: C
+output y = reshape(g, (1, C, 1, 1)) * x**3"""
+FLAT = "dim N, C, H, K\ninput x: N x C x H\nparam w: C*H x K\noutput y = reshape(x, (N, C*H)) @ w"
+EXPERTS = """dim N, D, E, H
+input x: N x D
+data g: N x E
+param W: E x D x H
+y = einsum("nd,edh->neh", x, W)
+output o = einsum("ne,neh->nh", where(g >= max(g, axis=1, keepdims=True), g, 0), y)"""
+MIXED = "dim N, C, D\ninput z: N x C\nparam V: C x D\nP = softmax(z)\noutput o = P @ V"
+
+
+def of_rows(rows: Callable[[int], Any], divisor: Callable[[Any, Any], int] = lambda X, T: len(X)) -> Callable[..., Any]:
+    """The gradient of least squares as a sum over some of the rows, divided by a size."""
+
+    def back(X: Any, T: Any, W: Any, Z: Any) -> dict[str, Any]:
+        return {"W": X[rows(len(X))].T @ (Z - T)[rows(len(X))] / divisor(X, T) + 0.2 * W}
+
+    return back
+
+
+def laid(x: Any, g: Any, dy: Any, read: Any, write: Any) -> dict[str, Any]:
+    """The gradients of a scaled cube, worked out with the channels last."""
+    d, last = read(dy), np.moveaxis(x, 1, -1)
+    return {"g": (d * last**3).sum((0, 1, 2)), "x": write(3 * d * g * last**2, x.shape)}
+
+
+def channels_last(a: Any) -> Any:
+    return np.moveaxis(a, 1, -1)
+
+
+def channels_first(a: Any, shape: Any) -> Any:
+    return np.moveaxis(a, -1, 1)
+
+
+def of_channels(read: Any, write: Any) -> Callable[..., Any]:
+    return lambda x, g, dy: laid(x, g, dy, read, write)
+
+
+def flat(turn: Callable[[Any], Any]) -> Callable[..., Any]:
+    return lambda x, w, dy: {"w": turn(x) @ dy, "x": (dy @ w.T).reshape(x.shape)}
+
+
+def experts(adds: bool) -> Callable[..., Any]:
+    def back(x: Any, g: Any, W: Any, do: Any) -> dict[str, Any]:
+        dW = np.zeros_like(W)
+        for n, e in enumerate(g.argmax(1)):
+            dW[e] = dW[e] * adds + g[n, e] * np.outer(x[n], do[n])
+        return {"W": dW}
+
+    return back
+
+
+def mixed(axis: int) -> Callable[..., Any]:
+    def back(z: Any, V: Any, do: Any) -> dict[str, Any]:
+        P = np.exp(z) / np.exp(z).sum(axis, keepdims=True)
+        d = do @ V.T
+        return {"V": P.T @ do, "z": P * (d - (d * P).sum(1, keepdims=True))}
+
+    return back
+
+
+@pytest.mark.parametrize("model, back", [
+    (MEANS, of_rows(lambda n: slice(n))), (CHANNELS, of_channels(channels_last, channels_first)),
+    (FLAT, flat(lambda x: x.reshape(len(x), -1).T)), (EXPERTS, experts(True)), (MIXED, mixed(1)),
+])
+def test_right_ones_pass_here_too(model: str, back: Callable[..., Any]) -> None:
+    assert check(Model.parse(model), back)
+
+
+@pytest.mark.parametrize("model, back, gradient, says", [
+    (MEANS, of_rows(lambda n: slice(n), lambda X, T: X.shape[1]), "W", "1/(2*D) stands where 1/(2*N) belongs"),
+    (MEANS, of_rows(lambda n: slice(n - 1)), "W", "the last entry is left out in dW: a loop ends too early"),
+    (MEANS, of_rows(lambda n: slice(1, n)), "W", "the first entry is left out in dW: a loop begins too late"),
+    (MEANS, of_rows(lambda n: slice((n - 1) // 2 * 2, n)), "W", "only the last block of 2 is kept"),
+    (MEANS, of_rows(lambda n: slice(max(n - 3, 0), n)), "W", "only the last 3 entries are kept"),
+    (CHANNELS, of_channels(channels_last, lambda a, shape: a.reshape(shape)), "x",
+     "lie in memory as those of transpose(dx, (0, 2, 3, 1))"),
+    (CHANNELS, of_channels(lambda a: a.reshape([a.shape[k] for k in (0, 2, 3, 1)]), channels_first), "g",
+     "dy is reshaped as if its axes were 0, 2, 3, 1"),
+    (FLAT, flat(lambda x: x.reshape(-1, len(x))), "w", "x is reshaped as if its axes were 1, 2, 0"),
+    (EXPERTS, experts(False), "W", "only the last contribution that is not 0 is kept"),
+    (MIXED, mixed(0), "V", "the softmax P runs over axis 0, where axis 1 belongs"),
+])
+def test_slips_with_parts_and_layouts_are_explained(model: str, back: Callable[..., Any], gradient: str, says: str
+                                                    ) -> None:
+    found = check(Model.parse(model), back)[gradient]
+    assert found.verdict == "fail" and says in found.says

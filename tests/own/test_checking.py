@@ -277,6 +277,19 @@ def test_a_forward_is_not_handed_what_it_has_to_work_out() -> None:
         check(text, backward, forward=lambda A, W: (W @ A, (A, W)))
 
 
+def test_a_step_by_its_own_convention_is_told_where_a_gradient_after_it_is_right() -> None:
+    text = "dim N, D\ndata X: N x D, t: N\nparam w: D, b\np = tanh(X @ w + b)\nloss L = sum((p - t)**2) / (2*N)"
+
+    def backward(X: Any, t: Any, w: Any, b: Any, p: Any) -> Any:
+        dp = p - t
+        dz = dp * (1 - p**2) / len(t)
+        return {"dp": dp, "dw": X.T @ dz, "db": dz.sum() * len(t)}
+
+    report = check(text, backward)
+    assert [(g.name, g.verdict) for g in report.gradients] == [("w", "pass"), ("b", "fail")]
+    assert any("dp is another intermediate" in note and "dw after it is right" in note for note in report.notes)
+
+
 @pytest.mark.oracle
 def test_a_function_of_jax_whose_tangents_somebody_wrote() -> None:
     jax = pytest.importorskip("jax")
