@@ -19,7 +19,7 @@ from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_sum
 from symbackprop.core.graph import Node
-from symbackprop.core.hazards import is_nonnegative
+from symbackprop.core.hazards import is_nonnegative, is_positive
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE, Scalar
 
@@ -417,27 +417,85 @@ class Forms:
         return None
 
     def _means(self, factors: Factors) -> Factors | None:
-        """f(c·x)/x of an f with f(0) = 0, or x/f(c·x)."""
-        for k, (base, n) in enumerate(factors):
-            called = self._call(base)
-            if called is None or called[0].mean is None or not n.is_Integer:
-                continue
-            for j, (x, m) in enumerate(factors):
-                factor = None if j == k or not m.is_Integer or m * n >= 0 else self._multiple(called[1], x)
-                if factor is not None:
-                    count = min(abs(n), abs(m)) * sp.sign(n)
-                    left = [*factors, (f.mul(f.Num(factor), self._over(called[0].mean, called[1])), count)]
-                    left[k], left[j] = (base, n - count), (x, m + count)
-                    return [p for p in left if p[1] != 0]
+        """f(c·u)/u, u/f(c·u) and f(c·u)/g(d·u) of functions that are 0 at 0, by f(u)/u near 0."""
+        zeros = {k: zero for k, (base, n) in enumerate(factors) if n.is_Integer and (zero := self._zero(base))}
+        for k, zero in zeros.items():
+            others = [(j, zeros[j]) for j in zeros if (factors[k][1] * factors[j][1]).is_negative]
+            ways = [*[self._over_product(factors, k, zero, parts) for parts in self._products(zero[1])],
+                    *[self._over_other(factors, k, zero, j, other) for j, other in others]]
+            found = next((way for way in ways if way is not None), None)
+            if found is not None:
+                return found
         return None
 
-    def _multiple(self, row: Node, x: f.Formula) -> sp.Expr | None:
-        """c where a row is c·x."""
-        if not isinstance(x, f.Arg):
+    def _zero(self, base: f.Formula) -> Zero | None:
+        """The function that is 0 at 0 and its argument, of a part that is such a call, under whatever name."""
+        row = self.args[base.index] if isinstance(base, f.Arg) else None
+        if row is None or row.id in self.ends or row.function is None or row.function.mean is None:
             return None
-        form, rows = arithmetic_of(row, self.ends)
+        return row.function, row.graph.apply(row.attr.form.children[0], *row.args)
+
+    def _products(self, u: Node) -> list[list[tuple[Node, sp.Expr]]]:
+        """What a row is the product of, under whatever name: itself, or rows, numbers among them, to their powers."""
+        form = None if u.id in self.ends else u.arithmetic
+        parts = [] if form is None else [(u.graph.arithmetic(base, u.args), n) for base, n in powers(form)]
+        return [[(u, sp.S.One)], parts]
+
+    def _over_product(self, factors: Factors, k: int, zero: Zero, product_of: Sequence[tuple[Node, sp.Expr]]
+                      ) -> Factors | None:
+        """f(u) to its power beside the parts of u to powers of the other sign."""
+        (record, u), n, rows = zero, factors[k][1], [self._value(base) for base, _ in factors]
+        parts = [(row, m) for row, m in product_of if row.value is None]
+        places = {next((j for j, x in enumerate(rows) if x is row and j != k), k): m for row, m in parts}
+        if k in places or not any(m.is_positive and not _is_away(row) for row, m in parts):
+            return None
+        sign, count = sp.sign(n), min([abs(n), *[sp.floor(-sp.sign(n) * factors[j][1] / m) for j, m in places.items()]])
+        if not count.is_positive:
+            return None
+        taken = {k: -sp.S.One, **places}
+        left = [(base, m + sign * count * taken.get(j, 0)) for j, (base, m) in enumerate(factors)]
+        numbers = [(f.Num(row.value), m * sign * count) for row, m in product_of if row.value is not None]
+        return [*[x for x in left if x[1] != 0], *numbers, self._mean(u, record, n, count)]
+
+    def _mean(self, u: Node, record: Scalar, sign: sp.Expr, count: sp.Expr) -> tuple[f.Formula, sp.Expr]:
+        """f(u)/u, or u/f(u): that of what goes to 0 far out has the square of that in its slope."""
+        assert record.mean is not None
+        if sign.is_positive or (isinstance(record.mean, f.Call) and TABLE[record.mean.name].exponential):
+            return self._over(record.mean, _sized(u, [record])), sp.sign(sign) * count
+        return self._quotient(u, [(record, sp.S.One)], sign, count)
+
+    def _over_other(self, factors: Factors, k: int, zero: Zero, j: int, other: Zero) -> Factors | None:
+        """f(c·u)/g(d·u), over the larger of both arguments."""
+        (c, core), (d, same) = self._multiple(zero[1]), self._multiple(other[1])
+        if core is not same or not (c.is_number and d.is_number) or _is_away(core):
+            return None
+        n, size = factors[k][1], max(abs(c), abs(d))
+        count = min(abs(n), abs(factors[j][1]))
+        taken = {k: -sp.sign(n) * count, j: sp.sign(n) * count}
+        left = [(base, m + taken.get(i, 0)) for i, (base, m) in enumerate(factors)]
+        whole = self._quotient(scaled(core, size), [(zero[0], c / size), (other[0], d / size)], n, count)
+        return [*[x for x in left if x[1] != 0], whole]
+
+    def _multiple(self, row: Node) -> tuple[sp.Expr, Node]:
+        """c and u where a row is c·u, under whatever name."""
+        form = None if row.id in self.ends else row.arithmetic
+        if form is None:
+            return sp.S.One, row
         factor, rest = f.split_sign(form)
-        return factor if isinstance(rest, f.Arg) and rows[rest.index] is self.args[x.index] else None
+        return factor, row.graph.arithmetic(rest, row.args)
+
+    def _quotient(self, u: Node, both: Sequence[tuple[Scalar, sp.Expr]], sign: sp.Expr, count: sp.Expr
+                  ) -> tuple[f.Formula, sp.Expr]:
+        """f(c·u)/u or f(c·u)/g(d·u), or what is 1 over that: as it is written, near 0 by means."""
+        size = _sized(u, [record for record, _ in both])
+        away, near = [size.graph.apply(form, size) for form in (_AWAY, _NEAR)]
+        written = [*[size.graph.call(record.name, away * c) for record, c in both], away]
+        means = [size.graph.apply(c * record.mean, near * c) for record, c in both if record.mean is not None]
+        over = [*map(self._row, written[:2])]
+        far = self._value(self._product(f.div(*(over if sign.is_positive else over[::-1]))))
+        a, b = (*means, size.graph.const(1))[:2]
+        choice = size.graph.call("where", size.graph.apply(_FAR, size), far, a / b if sign.is_positive else b / a)
+        return self._row(choice), count
 
     def _shares(self, factors: Factors) -> Factors | None:
         """a/√(a² + b²)."""
@@ -621,6 +679,22 @@ def arithmetic_of(row: Node, ends: Container[int]) -> tuple[f.Formula, Sequence[
     return row.arithmetic, row.args
 
 
+_FAR = f.call("greater", f.call("abs", f.Arg(0)), sp.S.Half)
+_AWAY, _NEAR = f.call("where", _FAR, f.Arg(0), sp.S.Half), f.call("where", _FAR, f.ZERO, f.Arg(0))
+_SIZE = f.call("abs", f.Arg(0))
+
+
+def _is_away(row: Node) -> bool:
+    """Whether a row is held away from 0, or is so by itself."""
+    held = row.role is Role.CHOICE and len(row.args) > 1 and row is row.graph.apply(_AWAY, row.args[-1])
+    return held or is_positive(f.Arg(0), (row,))
+
+
+def _sized(u: Node, records: Sequence[Scalar]) -> Node:
+    """u, of |u| where odd functions are over one another."""
+    return u.args[0] if u.form == _SIZE and all(record.odd for record in records) else u
+
+
 _HYPOTENUSE = f.call("sqrt", f.Arg(0) ** 2 + f.Arg(1) ** 2)
 
 
@@ -638,6 +712,7 @@ def _times(factor: sp.Expr, form: f.Formula) -> list[f.Formula]:
 
 
 Factors = list[tuple[f.Formula, sp.Expr]]
+Zero = tuple[Scalar, Node]
 Tail = tuple[str, Node, tuple[int | None, int | None], Sequence[int]]
 
 

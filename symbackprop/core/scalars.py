@@ -958,7 +958,7 @@ _RECORDS = [
            means=call("log", X / (1 - X)), defined="0 < x < 1",
            logs=((1, X), (-1, 1 - X)), finite=X * (1 - X), logarithm=True),
     Scalar("sin", sp.sin, lambda np, x: np.sin(x), (call("cos", X),), latex=r"\sin", rest=call("cos", X) ** 2,
-           mean=call("sine_mean", 0, X)),
+           mean=call("sine_mean", 0, X), odd=True),
     Scalar("cos", sp.cos, lambda np, x: np.cos(x), (-call("sin", X),), latex=r"\cos", rest=call("sin", X) ** 2,
            complement=2 * call("sin", X / 2) ** 2, even=True),
     Scalar("tan", sp.tan, lambda np, x: np.tan(x), (1 + OUT**2,), latex=r"\tan", odd=True,

@@ -249,10 +249,11 @@ def _grows(node: Node, i: int) -> bool:
 
 def _has_pole(node: Node, i: int) -> bool:
     """Whether the derivative of an elementwise row may be infinite as a power of the row is: that of 1/x or √x, and not
-    that of log x. A row with a name may have a closed form, which is worth more."""
+    that of log x. One of several arguments that has a name may have a closed form, which is worth more."""
     algebraic = node.arithmetic is not None or (node.function is not None and node.function.power is not None)
     same = all(same_shape(a.shape, node.shape) for a in node.args)
-    return node.name is None and algebraic and same and bool(_of_derivative(node, i) & INFINITE)
+    seen = node.name is None or len(node.args) == 1
+    return seen and algebraic and same and bool(_of_derivative(node, i) & INFINITE)
 
 
 def _overflow(rows: Sequence[Node], depth: int = 4) -> bool:

@@ -786,3 +786,49 @@ def test_even_functions_of_a_size_are_curved_at_0(form: str, curved: float, leve
     """The slope of |x| at 0, which is 0, made the second derivative 0."""
     module = emit(f"param x\nloss L = {form}", tmp_path, level=level, along=["hvp"])
     assert module.hvp({"x": 0.0}, {}, {"x": 1.0})["x"] == pytest.approx(curved)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize(("form", "value", "curve"), [
+    ("tan(x)/sin(x)", 1, 1), ("sinh(x)/sin(x)", 1, 2 / 3), ("sin(x)/tanh(x)", 1, 1 / 3),
+    ("sin(3*x)/sin(2*x)", 3 / 2, -5 / 2),
+    ("erf(x^2)/x^2", 2 / np.sqrt(np.pi), 0), ("(1 - exp(-x^2))/x^2", 1, -1), ("sin(abs(x))/abs(x)", 1, -1 / 3),
+    ("abs(x)/tanh(abs(x))", 1, 2 / 3), ("u/x\nu = sin(x)", 1, -1 / 3), ("sin(u)/x\nu = 2*x", 2, -8 / 3),
+])
+def test_functions_that_are_0_at_0_over_each_other(form: str, value: float, curve: float, level: int, tmp_path: Path
+                                                   ) -> None:
+    """They were NaN at 0, and their curvature next to it any number."""
+    form, _, row = form.partition("\n")
+    module = emit(f"param x: 5\n{row}\nloss L = sum({form})", tmp_path, level=level, along=["hvp"])
+    x = np.array([0.0, 1e-310, -1e-200, 1e-12, -1e-8])
+    loss, grads = module.loss_and_grads({"x": x}, {})
+    np.testing.assert_allclose(loss, 5 * value, rtol=1e-11)
+    np.testing.assert_allclose(grads["x"], curve * x, rtol=1e-9, atol=1e-15)
+    curves = module.hvp({"x": x}, {}, {"x": np.ones(5)})["x"]
+    np.testing.assert_allclose(curves, np.full(5, curve), rtol=1e-9, atol=1e-12)
+
+
+ASINH_FAR = np.arcsinh(1e200)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize(("form", "slope"), [
+    ("x/erf(x)", 1), ("x/tanh(x)", 1), ("x/atan(x)", 2 / np.pi), ("x/asinh(x)", (ASINH_FAR - 1) / ASINH_FAR**2),
+    ("x/sinh(x)", 0), ("x/expm1(x)", 0), ("tanh(x)/atan(x)", 0), ("asinh(x)/tanh(x)", 0),
+])
+def test_an_argument_over_its_function_far_out(form: str, slope: float, level: int, tmp_path: Path) -> None:
+    """The slope of x/erf(x) was NaN at 1e200: of erf(x)/x, which is 1e-200 there, the square is 0."""
+    module = emit(f"param x: 1\nloss L = sum({form})", tmp_path, level=level)
+    with np.errstate(over="ignore"):  # of the slope of atan
+        _, grads = module.loss_and_grads({"x": np.array([1e200])}, {})
+    np.testing.assert_allclose(grads["x"], slope, rtol=1e-12, atol=1e-190)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "erf", "normal_cdf"])
+def test_what_levels_off_behind_a_named_pole_is_flat(name: str, level: int, tmp_path: Path) -> None:
+    module = emit(f"param x: 4\nu = 1/x\nloss L = sum({name}(u))", tmp_path, level=level, along=["hvp"])
+    x = np.array([1e-310, -1e-310, 1e-200, -1e-200])
+    with np.errstate(all="ignore"):
+        _, grads = module.loss_and_grads({"x": x}, {})
+    np.testing.assert_array_equal(grads["x"], np.zeros(4))
