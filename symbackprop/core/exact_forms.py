@@ -76,8 +76,9 @@ class Forms:
 
     # -- sums
     def _sum(self, terms: list[f.Formula]) -> f.Formula:
-        for begins, rule in ((_is_number, self._complement), (_is_number, self._one_and), (_is_number, self._cancelled),
-                             (self._exceeds, self._excess), (self._is_root, self._roots), (_is_power, self._powers)):
+        for begins, rule in ((_is_number, self._complement), (_is_number, self._one_and), (_is_number, self._centred),
+                             (_is_number, self._cancelled), (self._exceeds, self._excess),
+                             (self._is_root, self._roots), (_is_power, self._powers)):
             found = self._paired(terms, [k for k, term in enumerate(terms) if begins(term)], rule)
             if found is not None:
                 return self._sum(found)
@@ -159,6 +160,13 @@ class Forms:
         called = self._call(part) if isinstance(one, f.Num) and factor == one.value else None
         form = None if called is None else one_more(called[0])
         return None if called is None or form is None else f.mul(one, self._over(form, called[1]))
+
+    def _centred(self, one: f.Formula, other: f.Formula) -> f.Formula | None:
+        """c·f(u) − c/2 of what is 1/2 at 0."""
+        factor, part = f.split_sign(other)
+        called = self._call(part) if isinstance(one, f.Num) and factor + 2 * one.value == 0 else None
+        form = None if called is None else called[0].centred
+        return None if called is None or form is None else f.mul(f.Num(factor), self._over(form, called[1]))
 
     def _exceeds(self, term: f.Formula) -> bool:
         function = self._function(f.split_sign(term)[1])

@@ -951,7 +951,7 @@ class _Quotients:
             return None
         for k in f.arguments(num):
             rest = f.ONE if num == f.Arg(k) else _without(num, f.Arg(k))
-            for divided in () if rest is None else (self._divided, self._average):
+            for divided in () if rest is None else (self._divided, self._average, self._of_two):
                 found = divided(self.args[k], total, divisor)
                 if rest is not None and found is not None:
                     return f.mul(rest, self._row(found))
@@ -962,6 +962,14 @@ class _Quotients:
         same = plainly(e) is plainly(total.args[0]) and is_read_along(divisor, e.shape, total.attr[0])
         u = self._argument(e) if same else None
         return None if u is None else self._softmax(u, total, divisor)
+
+    def _of_two(self, row: Node, total: Node, divisor: Node) -> Node | None:
+        """Σ e^z over Σ e^w by their logarithms."""
+        whole = plainly(row)
+        if whole is total or not is_sum(whole) or None in map(self._argument, (whole.args[0], total.args[0])):
+            return None
+        logs = [self.logs.of(x) for x in (row, divisor)]
+        return None if logs[0] is None or logs[1] is None else row.graph.call("exp", logs[0] - logs[1])
 
     def _average(self, row: Node, total: Node, divisor: Node) -> Node | None:
         """Σ e^z·v over Σ e^z with the softmax in the place of e^z: an average of v."""

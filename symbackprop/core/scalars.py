@@ -97,7 +97,8 @@ class Scalar:
     independently of emitted code (`codegen.arrays`) and is what `verify` trusts. ``domain`` is where random inputs are
     drawn, one interval per argument; ``defined`` says where the function is. ``log`` is log f and ``complement`` 1 − f,
     of a function of one argument, where these have a form that neither overflows nor cancels; so are ``log1p`` for
-    log(1 + f), ``log_minus`` for log(−f), ``rest`` for 1 − f², ``mean`` for f(x)/x and ``excess`` for f(x) − x;
+    log(1 + f), ``log_minus`` for log(−f), ``centred`` for f − 1/2, ``rest`` for 1 − f²,
+    ``mean`` for f(x)/x and ``excess`` for f(x) − x;
     f(x) is the angle whose sine (0) or cosine (1) is x, as ``angle`` says, the ``area`` whose hyperbolic cosine is x,
     or on all numbers the inverse of what it ``undoes``;
     ``scaled`` is (a, b) where f is e^a·b and b of moderate size, ``mirrored`` is g where f(x) is e^x·g. The ``tails``
@@ -148,6 +149,7 @@ class Scalar:
     defined: str = "any floats"
     log: Formula | None = None
     complement: Formula | None = None
+    centred: Formula | None = None
     log_minus: Formula | None = None
     rest: Formula | None = None
     mean: Formula | None = None
@@ -300,9 +302,9 @@ def _problem(r: Scalar, names: Sequence[str]) -> str:
     given = len(signature(r.reference).parameters) - 1
     if given != len(r.domain):
         return f"the reference takes {given} arguments, domain has {len(r.domain)}"
-    given_forms = (*r.partials, r.log, r.log_minus, r.complement, r.rest, r.mean, r.excess, *(r.scaled or ()),
-                   r.mirrored, r.log1p, *[x for _, x in r.logs], r.guards, r.spelled, *r.from_argument,
-                   None if isinstance(r.means, str) else r.means)
+    given_forms = (*r.partials, r.log, r.log_minus, r.complement, r.centred, r.rest, r.mean, r.excess,
+                   *(r.scaled or ()), r.mirrored, r.log1p, *[x for _, x in r.logs], r.guards, r.spelled,
+                   *r.from_argument, None if isinstance(r.means, str) else r.means)
     forms = [x for x in given_forms if x is not None]
     forms += [] if isinstance(r.finite, bool) else [r.finite]
     forms += [side for switch in r.switches for side in switch[:2]]
@@ -961,7 +963,7 @@ _RECORDS = [
            mean=call("sine_mean", 0, X), odd=True),
     Scalar("cos", sp.cos, lambda np, x: np.cos(x), (-call("sin", X),), latex=r"\cos", rest=call("sin", X) ** 2,
            complement=2 * call("sin", X / 2) ** 2, even=True),
-    Scalar("tan", sp.tan, lambda np, x: np.tan(x), (1 + OUT**2,), latex=r"\tan", odd=True,
+    Scalar("tan", sp.tan, lambda np, x: np.tan(x), (1 + OUT**2,), latex=r"\tan", odd=True, undoes="atan",
            mean=call("sine_mean", 0, X) / call("cos", X)),
     Scalar("asin", sp.asin, lambda np, x: np.arcsin(x), (1 / call("sqrt", 1 - X**2),), UNIT, latex=r"\arcsin",
            defined="-1 <= x <= 1", odd=True, finite=1 - X**2, angle=0, mean=call("arc_mean", 0, X, 1, HALF)),
@@ -999,10 +1001,12 @@ _RECORDS = [
     Scalar("tanh", sp.tanh, lambda np, x: np.tanh(x), (1 - OUT**2,), latex=r"\tanh",
            complement=call("twice_sigmoid", -2 * X), rest=call("exp", -2 * call("log_cosh", X)), odd=True,
            mean=call("tanh_mean", 0, X), range=(-1.0, 1.0), gives="h a", reads="z",
+           log=call("log_one_minus_exp", -2 * X) - call("softplus", -2 * X),
            from_argument=(call("exp", -2 * call("log_cosh", X)),)),
     Scalar("sigmoid", opaque("sigmoid"), _sigmoid, (OUT * (1 - OUT),), latex=r"\sigma",
            role=Role.LOGISTIC, text="σ", means=1 / (1 + call("exp", -X)), log=-call("softplus", -X),
-           complement=call("sigmoid", -X), range=(0.0, 1.0), positive=True, gives="h a", reads="z",
+           complement=call("sigmoid", -X), centred=call("tanh", X / 2) / 2,
+           range=(0.0, 1.0), positive=True, gives="h a", reads="z",
            mirrored=call("sigmoid", -X), from_argument=(OUT * call("sigmoid", -X),), tails=(1, 0)),
     Scalar("softplus", opaque("softplus"), _softplus, (call("sigmoid", X),), means=call("log", 1 + call("exp", X)),
            range=(0.0, inf), positive=True, reads="z", tails=(1, None), log=call("log_softplus", X)),
@@ -1050,7 +1054,7 @@ _RECORDS = [
            means="is, at (n, x), the derivative of bessel_scaled(n, x), 0 at 0"),
     Scalar("normal_cdf", opaque("normal_cdf"), _normal_cdf, (call("normal_pdf", X),),
            latex=r"\Phi", text="Φ", means="is the distribution function of the normal distribution",
-           log=call("log_normal_cdf", X), complement=call("normal_cdf", -X),
+           log=call("log_normal_cdf", X), complement=call("normal_cdf", -X), centred=call("erf", X / sp.sqrt(2)) / 2,
            scaled=(-(X**2) / 2, call("erfcx", -X / sp.sqrt(2)) / 2), range=(0.0, 1.0), positive=True),
     Scalar("normal_pdf", opaque("normal_pdf"), lambda np, x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
            (-call("limited", X) * OUT,), latex=r"\varphi", text="φ", means="is the density of the normal distribution",

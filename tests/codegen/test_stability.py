@@ -832,3 +832,39 @@ def test_what_levels_off_behind_a_named_pole_is_flat(name: str, level: int, tmp_
     with np.errstate(all="ignore"):
         _, grads = module.loss_and_grads({"x": x}, {})
     np.testing.assert_array_equal(grads["x"], np.zeros(4))
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize(("form", "value", "slope"), [
+    ("(sigmoid(x) - 0.5)/x", 1 / 4, 0), ("(normal_cdf(x) - 1/2)/x", 1 / np.sqrt(2 * np.pi), 0),
+    ("(2*sigmoid(x) - 1)/tanh(x)", 1 / 2, 0), ("(1 - 2*sigmoid(2*x))/x", -1, 0),
+])
+def test_what_is_a_half_at_0(form: str, value: float, slope: float, level: int, tmp_path: Path) -> None:
+    module = emit(f"param x: 4\nloss L = sum({form})", tmp_path, level=level)
+    loss, grads = module.loss_and_grads({"x": np.array([0.0, 1e-310, -1e-200, 1e-17])}, {})
+    np.testing.assert_allclose([loss / 4, *grads["x"]], [value, *[slope] * 4], rtol=1e-14, atol=1e-15)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_the_logarithm_of_tanh_far_out(level: int, tmp_path: Path) -> None:
+    module = emit("param x: 4\nloss L = sum(log(tanh(x)))", tmp_path, level=level)
+    x = np.array([1e-200, 1.0, 15.0, 300.0])
+    for k in range(4):
+        loss, grads = module.loss_and_grads({"x": np.full(4, x[k])}, {})
+        e = np.exp(-2 * x[k])
+        np.testing.assert_allclose(loss / 4, np.log(np.tanh(x[k])) if k < 2 else -2 * e, rtol=1e-9)
+        np.testing.assert_allclose(grads["x"], 4 * e / -np.expm1(-4 * x[k]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("form", ["sum(exp(x))/sum(exp(w))", "a/sum(exp(w))"])
+def test_sums_of_exponentials_over_each_other(form: str, level: int, tmp_path: Path) -> None:
+    module = emit(f"param x: 2, w: 2\na = sum(exp(x))\nloss L = {form}", tmp_path, level=level)
+    with np.errstate(over="ignore"):  # of what has a name
+        loss, grads = module.loss_and_grads({"x": np.array([1000.0, 0.0]), "w": np.array([1000.0, 1000.0])}, {})
+    np.testing.assert_allclose([loss, *grads["x"], *grads["w"]], [0.5, 0.5, 0, -0.25, -0.25], rtol=1e-12)
+
+
+def test_tan_undoes_atan(tmp_path: Path) -> None:
+    module = emit("param x\nloss L = tan(atan(x))", tmp_path)
+    assert module.loss_and_grads({"x": np.float64(1e200)}, {}) == (1e200, {"x": 1.0})
