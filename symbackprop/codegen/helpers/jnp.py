@@ -7,6 +7,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from symbackprop.codegen.helpers.checks import check_mapping
+
 # -- what forward is given
 
 
@@ -61,6 +63,14 @@ def float_dtypes(given: dict) -> dict:
 def computing_dtype(dtypes: dict, default: "jax.typing.DTypeLike") -> jnp.dtype:
     """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
     return jnp.result_type(jnp.float32, *set(dtypes.values())) if dtypes else at_hand(default)
+
+
+def as_floats(params: dict, default: "jax.typing.DTypeLike") -> dict[str, jnp.ndarray]:
+    """The parameters as arrays of floats, in the dtypes that forward takes them to have."""
+    check_mapping(params, "params")
+    dtypes = float_dtypes(params)
+    dtype = computing_dtype(dtypes, default)
+    return {name: as_array(name, value).astype(dtypes.get(name, dtype)) for name, value in params.items()}
 
 
 def at_hand(dtype: "jax.typing.DTypeLike") -> jnp.dtype:
