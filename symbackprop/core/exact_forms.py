@@ -3,7 +3,8 @@
 e^u − 1 is expm1(u), √a − √b is (a − b)/(√a + √b) where a − b is shorter than they are, sin(u)/u is a function that is
 1 at 0. Each is an identity of real numbers, wherever what was written is one. What functions have such forms, and
 which, their records say (``complement``, ``rest``, ``mean``, ``excess``, ``scaled``, ``log``). A row with a name is
-a barrier: what is computed from it is computed from its value. So is one of ``ends``, which a loop's body is given.
+a barrier: what is computed from it is computed from its value, but for quotients of what is 0 at 0, which have none
+there. So is one of ``ends``, which a loop's body is given.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class Forms:
             case f.Add(terms):
                 return self._sum(list(terms))
             case f.Mul() | f.Div() | f.Neg() | f.Pow(f.Add(), f.Num()):
+                return self._product(form)
+            case f.Pow(_, f.Num(exponent)) if exponent.is_negative:
                 return self._product(form)
             case f.Pow(f.Add(terms), exponent) if f.ONE in terms and not isinstance(exponent, f.Num):
                 return self._compounded(form, terms, exponent)
@@ -269,15 +272,25 @@ class Forms:
         return self._far_out(form, factors) if found is None else self._product(product(found))
 
     def _unfolded(self, factors: Factors) -> Factors | None:
-        """x·σ(x)/x as σ(x) of a factor that is such a product, and a/(b/c) as a·c/b."""
-        for k, (base, n) in enumerate(factors):
-            row = self.args[base.index] if isinstance(base, f.Arg) and n.is_Integer else None
-            written = f.Arg(0) if row is None else _unguarded(arithmetic_of(row, self.ends)[0])
-            if row is not None and isinstance(written, (f.Mul, f.Div)):
-                others, inside = [*factors[:k], *factors[k + 1 :]], powers(_unguarded(self._inlined(row)), n)
-                if _cancel(others, inside) or (n.is_negative and isinstance(written, f.Div)):
-                    return _collected([*others, *inside])
+        """x·σ(x)/x as σ(x) of a factor that is such a product, x·σ(x)/sin(x) as x/sin(x)·σ(x), a/(b/c) as a·c/b."""
+        opened = [self._opened(base, n) for base, n in factors]
+        for k, (inside, quotient) in enumerate(opened):
+            rest = [part for j, (parts, _) in enumerate(opened) if j != k for part in parts]
+            double = quotient and factors[k][1].is_negative
+            if len(inside) > 1 and (double or _cancel(rest, inside) or self._meet_at_0(rest, inside)):
+                return _collected([*factors[:k], *factors[k + 1 :], *inside])
         return None
+
+    def _opened(self, base: f.Formula, n: sp.Expr) -> tuple[Factors, bool]:
+        """The factors of a part that is a product, those that are products themselves taken apart; whether it is a
+        quotient."""
+        row = self.args[base.index] if isinstance(base, f.Arg) and n.is_Integer else None
+        written = f.Arg(0) if row is None else _unguarded(arithmetic_of(row, self.ends)[0])
+        if row is None or not isinstance(written, (f.Mul, f.Div)):
+            return [(base, n)], False
+        whole = powers(_unguarded(self._inlined(row)), n)
+        rows = [(self._inlined(self.args[x.index]) if isinstance(x, f.Arg) else x, m) for x, m in whole]
+        return [part for x, m in rows for part in powers(x, m)], isinstance(written, f.Div)
 
     def _exponentials(self, factors: Factors) -> Factors | None:
         """e^a·e^b = e^(a + b), also of what is e^a by its logarithm; a function that overflows under a fraction bar is
@@ -436,6 +449,11 @@ class Forms:
                 return found
         return None
 
+    def _meet_at_0(self, one: Factors, other: Factors) -> bool:
+        """Whether an argument stands over a function that is 0 where it is, or under it."""
+        zeros = [(self._multiple(zero[1])[1], n) for base, n in one if (zero := self._zero(base))]
+        return any(u is self._value(x) and (n * m).is_negative for u, n in zeros for x, m in other)
+
     def _zero(self, base: f.Formula) -> Zero | None:
         """The function that is 0 at 0 and its argument, of a part that is such a call, under whatever name."""
         row = self.args[base.index] if isinstance(base, f.Arg) else None
@@ -469,7 +487,7 @@ class Forms:
         """f(u)/u, or u/f(u): that of what goes to 0 far out has the square of that in its slope."""
         assert record.mean is not None
         if sign.is_positive or (isinstance(record.mean, f.Call) and TABLE[record.mean.name].exponential):
-            return self._over(record.mean, _sized(u, [record])), sp.sign(sign) * count
+            return self._over(record.mean, self._sized(u, [record])), sp.sign(sign) * count
         return self._quotient(u, [(record, sp.S.One)], sign, count)
 
     def _over_other(self, factors: Factors, k: int, zero: Zero, j: int, other: Zero) -> Factors | None:
@@ -495,7 +513,7 @@ class Forms:
     def _quotient(self, u: Node, both: Sequence[tuple[Scalar, sp.Expr]], sign: sp.Expr, count: sp.Expr
                   ) -> tuple[f.Formula, sp.Expr]:
         """f(c·u)/u or f(c·u)/g(d·u), or what is 1 over that: as it is written, near 0 by means."""
-        size = _sized(u, [record for record, _ in both])
+        size = self._sized(u, [record for record, _ in both])
         away, near = [size.graph.apply(form, size) for form in (_AWAY, _NEAR)]
         written = [*[size.graph.call(record.name, away * c) for record, c in both], away]
         means = [size.graph.apply(c * record.mean, near * c) for record, c in both if record.mean is not None]
@@ -504,6 +522,11 @@ class Forms:
         a, b = (*means, size.graph.const(1))[:2]
         choice = size.graph.call("where", size.graph.apply(_FAR, size), far, a / b if sign.is_positive else b / a)
         return self._row(choice), count
+
+    def _sized(self, u: Node, records: Sequence[Scalar]) -> Node:
+        """u, of |u| where odd functions are over one another."""
+        seen = u.form == _SIZE and u.id not in self.ends and all(record.odd for record in records)
+        return u.args[0] if seen else u
 
     def _shares(self, factors: Factors) -> Factors | None:
         """a/√(a² + b²)."""
@@ -696,11 +719,6 @@ def _is_away(row: Node) -> bool:
     """Whether a row is held away from 0, or is so by itself."""
     held = row.role is Role.CHOICE and len(row.args) > 1 and row is row.graph.apply(_AWAY, row.args[-1])
     return held or is_positive(f.Arg(0), (row,))
-
-
-def _sized(u: Node, records: Sequence[Scalar]) -> Node:
-    """u, of |u| where odd functions are over one another."""
-    return u.args[0] if u.form == _SIZE and all(record.odd for record in records) else u
 
 
 _HYPOTENUSE = f.call("sqrt", f.Arg(0) ** 2 + f.Arg(1) ** 2)

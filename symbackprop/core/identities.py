@@ -594,11 +594,13 @@ def _operand(a: Node, log: Node | None, weight: Node, letters: str, out: str, co
 
 
 def _over_shift(log: Node, s: Node, weight: Node, least: Node | None = None) -> Node:
-    """e^(l − s); where the weight is 0, s is at least ``least``, or l − 80: this is a float, which times 0 is 0."""
+    """e^(l − s); where the weight is 0, s is at least ``least``, or l − 600, in float32 l − 80: this is a float, which
+    times 0 is 0."""
     graph = log.graph
     if weight.value is None:
-        zero = graph.call("equal", weight, 0)
-        s = graph.call("where", zero, graph.call("maximum", s, log - 80 if least is None else least), s)
+        over = graph.call("maximum", graph.call("beyond", (log - s) / 2), 0) * 2 if least is None else None
+        larger = s + over if over is not None else graph.call("maximum", s, least)
+        s = graph.call("where", graph.call("equal", weight, 0), larger, s)
     return graph.call("exp", log - _held(s))
 
 

@@ -868,3 +868,36 @@ def test_sums_of_exponentials_over_each_other(form: str, level: int, tmp_path: P
 def test_tan_undoes_atan(tmp_path: Path) -> None:
     module = emit("param x\nloss L = tan(atan(x))", tmp_path)
     assert module.loss_and_grads({"x": np.float64(1e200)}, {}) == (1e200, {"x": 1.0})
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize(("form", "slope"), [("log(w @ exp(x))", np.exp(400)), ("log(sum(softmax(x)*w))", np.exp(400)),
+                                             ("log(1e-30 + w @ softmax(x))", 1e30)])
+def test_the_slope_by_a_weight_that_is_0(form: str, slope: float, level: int, tmp_path: Path) -> None:
+    """It was e^80 where it is more, and 1e-109 for 1e30."""
+    module = emit(f"param x: 2, w: 2\nloss L = {form}", tmp_path, level=level)
+    _, grads = module.loss_and_grads({"x": np.array([400.0, 0.0]), "w": np.array([0.0, 1.0])}, {})
+    np.testing.assert_allclose(grads["w"][0], slope, rtol=1e-11)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize(("form", "value", "slope"), [
+    ("silu(x)/expm1(x)", 1 / 2, 0), ("sinh(x)/i1e(x)", 2, None), ("log1p(x)/gelu(x)", 2, -1 - 4 / np.sqrt(2 * np.pi)),
+    ("gelu(x)/silu(x)", 1, 2 / np.sqrt(2 * np.pi) - 1 / 2), ("silu(2*x)/x", 1, 1), ("tanh(x)/silu(2*x)", 1, -1),
+    ("gelu(3*x)/(3*x)", 1 / 2, 3 / np.sqrt(2 * np.pi)),
+])
+def test_products_of_an_argument_over_what_is_0_with_it(form: str, value: float, slope: float | None, level: int,
+                                                        tmp_path: Path) -> None:
+    module = emit(f"param x: 4\nloss L = sum({form})", tmp_path, level=level)
+    loss, grads = module.loss_and_grads({"x": np.array([0.0, 1e-310, -1e-200, 1e-17])}, {})
+    np.testing.assert_allclose(loss / 4, value, atol=1e-15)
+    if slope is not None:  # of e^|x| it has a kink
+        np.testing.assert_allclose(grads["x"], [slope]*4, atol=1e-15)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("form", ["cosh(x)^-2", "sinh(x)^-1", "exp(x)^-2", "expm1(x)^-3"])
+def test_negative_powers_of_what_overflows(form: str, level: int, tmp_path: Path) -> None:
+    """As 1/cosh(x)^2 is: its slope was NaN, 0 times infinite."""
+    module = emit(f"param x\nloss L = {form}", tmp_path, level=level)
+    assert module.loss_and_grads({"x": np.float64(800.0)}, {}) == (0.0, {"x": 0.0})
