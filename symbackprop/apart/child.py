@@ -140,11 +140,12 @@ class Answers:
 
     # -- a backward in one of its forms
     def form(self, name: str | None) -> Any:
-        """(label, names of parameters, libraries and devices) of what the file, or NAME in it, is."""
+        """What the file, or NAME in it, is: (label, names of parameters, libraries and devices, numbers that it
+        compares with)."""
         self.name = name
         found = self.module if name is None else member(self.module, name, Path(self.module.__file__ or ""))
         self.form_ = form_of(found, None, self.module)
-        return self.form_.label, self.form_.wanted(), self.form_.places()
+        return self.form_.label, self.form_.wanted(), self.form_.places(), self.form_.limits()
 
     def run(self, given: dict[str, Any]) -> dict[str, Any]:
         raw = self._run(Given(**given))

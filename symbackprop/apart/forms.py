@@ -10,6 +10,8 @@ import inspect
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import partial, wraps
 from pathlib import Path
@@ -20,7 +22,7 @@ import numpy as np
 
 from symbackprop.apart.files import CallFailed, called, in_float64
 from symbackprop.apart.libraries import Array, arrays_in, back, into, native, traced
-from symbackprop.apart.source import libraries, own_functions, returned_words
+from symbackprop.apart.source import libraries, limits, own_functions, returned_words
 from symbackprop.errors import UsageError
 
 CACHE = ("cache", "ctx", "saved", "res", "residuals")
@@ -129,6 +131,10 @@ class Form:
         found = dict.fromkeys(n for f in self.functions() for n in libraries(f))
         return [(n, d) for n in found or ["numpy"] for d in (DEVICES if n == "torch" and _has_cuda() else DEVICES[:1])]
 
+    def limits(self) -> list[float]:
+        """The numbers that the code compares with."""
+        return sorted({n for f in self.functions() for n in limits(f)})
+
     def run(self, given: Given) -> Raw:
         """One call with all that is to be known of it; raises `CallFailed`, `UnknownWord` and `UsageError`."""
         given.handed = []
@@ -140,6 +146,7 @@ class Form:
             raw.gradients = left | raw.gradients
             raw.handed = [(label, now) for label, array in given.handed if (now := _now(array)) is not None]
             if given.twice and again is not None:
+                raw.results = _as_they_are(raw.results)
                 try:
                     raw.second = _plain(again())
                 except CallFailed as failure:
@@ -150,6 +157,13 @@ class Form:
 def _plain(results: Any) -> Any:
     """A named tuple as a dictionary; anything else as it is."""
     return dict(zip(results._fields, results, strict=True)) if hasattr(results, "_fields") else results
+
+
+def _as_they_are(results: Any) -> Any:
+    """Results of which a second call, which may write into what it is handed, changes none."""
+    with suppress(Exception):
+        return deepcopy(results)
+    return results
 
 
 def _now(array: Any) -> Any:

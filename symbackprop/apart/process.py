@@ -251,15 +251,19 @@ class RemoteForm(Form):
     def __init__(self, process: Process, name: str | None) -> None:
         process.load()
         self.process = process
-        label, wanted, places = process.ask(str(process.path), "form", name)
+        label, wanted, places, numbers = process.ask(str(process.path), "form", name)
         self.label, self._wanted, self._places = str(label), [str(w) for w in wanted], [(str(n), str(d)) for n, d in
                                                                                          places]
+        self._limits = [float(n) for n in numbers]
 
     def wanted(self) -> list[str]:
         return self._wanted
 
     def places(self) -> list[tuple[str, str]]:
         return self._places
+
+    def limits(self) -> list[float]:
+        return self._limits
 
     def run(self, given: Given) -> Raw:
         sent = vars(replace(given, handed=[]))

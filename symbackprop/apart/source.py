@@ -175,6 +175,39 @@ def _word(value: ast.expr) -> str | None:
     return None
 
 
+# -- the numbers that it compares with
+_LIMITING = {"clip", "clamp", "minimum", "maximum", "min", "max", "hardtanh"}
+
+
+def limits(function: Any) -> list[float]:
+    """The numbers in a function's text that it compares something with or cuts it off at, x > 20 and clip(d, -5, 5)."""
+    tree = _definition(function)
+    names = getattr(inspect.unwrap(function), "__globals__", {})
+    sides = [x for node in (() if tree is None else ast.walk(tree)) for x in _compared(node)]
+    return sorted({abs(v) for x in sides if (v := _number(x, names)) is not None})
+
+
+def _compared(node: ast.AST) -> list[ast.expr]:
+    match node:
+        case ast.Compare(left, _, others):
+            return [left, *others]
+        case ast.Call(ast.Attribute(_, word) | ast.Name(word), args, keywords) if word in _LIMITING:
+            return [*args, *[k.value for k in keywords if k.arg != "axis"]]
+    return []
+
+
+def _number(node: ast.expr, names: dict[str, Any]) -> float | None:
+    """A number, perhaps with a sign or by its name in the file."""
+    match node:
+        case ast.UnaryOp(ast.USub(), inner):
+            return _number(inner, names)
+        case ast.Constant(value):
+            return None if isinstance(value, bool) or not isinstance(value, (int, float)) else float(value)
+        case ast.Name(word) if isinstance(names.get(word), (int, float)):
+            return float(names[word])
+    return None
+
+
 # -- which library's arrays it works on
 
 

@@ -23,7 +23,7 @@ from symbackprop.core.graph import FLOAT, Node, arguments_first
 from symbackprop.core.loops import body_leaf
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
-from symbackprop.core.shapes import same, same_shape
+from symbackprop.core.shapes import bracketed, same, same_shape
 from symbackprop.derive.record import Edge
 from symbackprop.errors import ModelError
 from symbackprop.grade import mistakes as m
@@ -152,12 +152,20 @@ def local_derivatives(place: Place) -> Iterator[Candidate]:
 
 
 def _guided(place: Place) -> Iterator[Candidate]:
-    """A ReLU mask made of the gradient from above."""
+    """A ReLU mask made of the gradient from above, or of what it leaves out."""
     if place.edge.consumer.role is Role.RECTIFIED:
         name = place.reference.name(place.edge.argument)
-        says = f"the ReLU mask of d{name} is made of the upstream gradient, where {name} > 0 belongs"
+        of = f"the ReLU mask of d{bracketed(name)} is"
+        says = f"{of} made of the upstream gradient, where {name} > 0 belongs"
         swaps: dict[Edge, Swap] = {place.edge: lambda sweep, edge, upstream: upstream * (upstream > 0)}
         yield Candidate(m.SUBSTITUTION, lambda: Finding(m.SUBSTITUTION, says, place.factor), swaps, 0, (), 24)
+        other = f"{of} the wrong way round: what comes from above passes where {name} > 0 is false"
+        yield place.one(Finding(m.SUBSTITUTION, other, place.factor), _where_not, cost=5)
+
+
+def _where_not(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    """What comes from above where the local derivative is 0, and nothing where it is 1."""
+    return upstream * (1 - sweep.local(edge))
 
 
 def _alone(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:

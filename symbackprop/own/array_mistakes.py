@@ -449,12 +449,20 @@ def true_class(reference: Reference, row: Node, target: Node) -> Iterator[Candid
     if not picks or (len(edges) < 2 and not soft):
         return
     name = reference.name(row)
+    every = f"d{name}[:, y] stands where d{name}[arange(N), y] belongs: the one-hot of every sample is taken from all"
+    yield at_once(m.ONE_HOT, every, name, {picks[0]: _at_all_classes}, 31)
     for factor, kind, words in (*_constants(reference), (sp.S.Zero, m.TERM, "is missing")):
         for inside in (True, False):
             which = "at the true classes" if inside else "off the true classes"
             says = f"{which} d{name} {words}"
             swaps = {e: partial(_masked, picks[0], factor, inside) for e in edges}
             yield at_once(kind, says, name, swaps, 32)
+
+
+def _at_all_classes(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    """What a pick hands back, in every row at the classes of all rows."""
+    right = np.asarray(sweep.passed(edge, upstream))
+    return np.sum(right, axis=-1, keepdims=True) * np.any(right != 0, axis=tuple(range(right.ndim - 1)))
 
 
 def _masked(pick: Edge, factor: sp.Expr, inside: bool, sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:

@@ -16,6 +16,7 @@ from symbackprop.apart.forms import Form, Given, Raw, UnknownWord, form_of
 from symbackprop.apart.libraries import back
 from symbackprop.apart.process import CodeEnded, Process, RemoteForm
 from symbackprop.apart.source import loaded, member, split_target
+from symbackprop.core.shapes import shape_text
 from symbackprop.derive.record import Edge
 from symbackprop.errors import BrokenModule, ModelError, NameProblem, UsageError, did_you_mean
 from symbackprop.grade.mistakes import UNEXPLAINED, UNNAMED, UNREADABLE, Finding
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 DTYPES = ("float64", "float32")
 TRIALS, MAX_FORMULA, FAINT = 3, 160, 1e-2
+LEAST_LIMIT, MOST_LIMIT, LIMITS, GROSS = 1.5, 1e4, 3, 1e-2
 NEARLY = 1e-3  # where all numbers are small a mask tells, and what rounding leaves does not
 RUNS_AWAY = {"MemoryError", "RecursionError", "SystemExit", "KeyboardInterrupt",
              "RuntimeError: can't start new thread"}
@@ -201,6 +203,8 @@ class Checker:
             self._kinks(runs[0])
             for run in runs:
                 self._near_kinks(run)
+            for number in [n for n in self.form.limits() if LEAST_LIMIT < n < MOST_LIMIT][:LIMITS]:
+                self._beyond(runs[0], number)
         return self.report_
 
     def _other_sides(self, usual: Sequence[Point]) -> Iterator[Run]:
@@ -262,6 +266,7 @@ class Checker:
         findings = self._explained(wrong, self._sharper(wrong, pairs, points, truth), points, truth)
         if self.dtype == "float32" and any(f.kind == UNEXPLAINED for f in findings.values()):
             findings = _explained_by_either(findings, self._explained(wrong, pairs, points, truth))
+        self._note_masks(wrong, runs, truth)
         nearest = next((n for n, f in findings.items() if f.kind == UNEXPLAINED), "")
         for name in sorted(names, key=lambda n: _order(truth, n)):
             self.report_.gradients.append(self._gradient(name, pairs[name], findings.get(name), runs, name == nearest))
@@ -302,6 +307,17 @@ class Checker:
             except CallFailed:
                 return []
         return again
+
+    def _note_masks(self, wrong: Sequence[str], runs: Sequence[Run], truth: Truth) -> None:
+        """Data at which wrong gradients are right where they are 0 or 1, as masks are: the model may say so."""
+        for mask, row in truth.given.items() if wrong else ():
+            tried = [r for run in runs[:2] if (r := self._tried(truth.chosen(run.point, mask))) is not None]
+            right = [n for n in wrong if len(tried) > 1 and all(
+                n in r.returned.gradients and all_close([self._pair(truth, n, r)]) for r in tried)]
+            if right:
+                self.report_.notes.append(
+                    f"where {mask} is 0 or 1, {', '.join(f'd{n}' for n in right)} is right: if it is a mask, declare "
+                    f"data {mask}: {shape_text(row.shape)} int < 2")
 
     def _hard(self, name: str, again: Sequence[Run], truth: Truth) -> bool:
         """Whether a gradient is right for targets that are 0 or 1, as a case distinction on them takes for granted."""
@@ -544,6 +560,20 @@ class Checker:
             if finding is not None:
                 gradient.verdict, gradient.kind, gradient.says = FAIL, finding.kind, finding.says
 
+    def _beyond(self, usual: Run, number: float) -> None:
+        """What the code does on the other side of a number that it compares with, where it is finite there."""
+        far = self._tried(self.truth.as_large_as(usual.point, number))
+        if far is None:
+            return
+        for gradient in self.report_.gradients:
+            given, right = far.returned.gradients.get(gradient.name), self.truth.right(gradient.name, far.point)
+            moderate = self.truth.right(gradient.name, usual.point)
+            if given is not None and _is_far_off(given, right, moderate):
+                at = np.unravel_index(int(np.argmax(np.abs(given - right))), right.shape)
+                gradient.verdict, gradient.kind, gradient.says = FAIL, UNEXPLAINED, (
+                    f"it is right for moderate values, not for those beyond {number:g}, which the code compares with: "
+                    f"there an entry is {given[at]:.6g}, right is {right[at]:.6g}")
+
     def _displaced(self, name: str, near: Run, kinks: Sequence[Edge]) -> Finding | None:
         """The mask beside its kink that makes a gradient what it is where all numbers are small."""
         right = self.truth.right(name, near.point)
@@ -577,6 +607,14 @@ def _explained_by_either(first: Mapping[str, Finding], second: Mapping[str, Find
 
 def _count(number: int) -> str:
     return f"{number} results are" if number > 1 else "one result is"
+
+
+def _is_far_off(given: Array, right: Array, moderate: Array) -> bool:
+    """Whether a gradient at large values is another one; what vanishes there may do so as rounding has it."""
+    if given.shape != right.shape or not np.all(np.isfinite(given)):
+        return False
+    size = max(float(np.max(np.abs(a), initial=0.0)) for a in (right, moderate))
+    return bool(np.max(np.abs(given - right), initial=0.0) > GROSS * size)
 
 
 def _leads_to(truth: Truth, name: str, inner: str) -> bool:

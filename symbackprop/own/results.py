@@ -14,7 +14,7 @@ from symbackprop.apart.wire import Thing
 from symbackprop.errors import UsageError, did_you_mean
 from symbackprop.grade.points import Array, Point
 from symbackprop.own.compare import CLOSE, RELATIVE, SINGLE_STEP, TINY, Pair, distance
-from symbackprop.own.truth import Truth
+from symbackprop.own.truth import SEED, Truth
 
 
 @dataclass
@@ -172,9 +172,16 @@ def _words(items: Sequence[Any], read: Sequence[Sequence[str | None]], returns: 
     fitting = [line for line in read if len(line) == len(items)]
     best = max(fitting, key=lambda line: sum(w is not None and truth.gradient_of(w) is not None for w in line),
                default=[None] * len(items))
+    best = [None if _is_upstream(w, truth) else w for w in best]
     if len(items) == 1 and best[0] is None and truth.gradient_of(label) is not None:
         return [label]
     return best
+
+
+def _is_upstream(word: str | None, truth: Truth) -> bool:
+    """Whether a variable is called as what comes from above, which nobody returns: ``dout = dout * (x > 0)``."""
+    meaning = None if word is None else truth.argument(word)
+    return meaning is not None and meaning.kind == SEED
 
 
 def _kind(value: Any) -> str:

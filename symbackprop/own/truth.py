@@ -28,7 +28,7 @@ from symbackprop.verify.sampling import choose_sizes
 from symbackprop.verify.values import learned
 
 STEPS, REDRAWN, ROOM, LARGE = 3, 24, 3000, 300
-SMALL_VALUES, NEAR, LOUD = 0.03, 1e-4, 100.0
+SMALL_VALUES, NEAR, LOUD, BEYOND = 0.03, 1e-4, 100.0, 2.0
 MASKED = -1e3  # scores that are less are masked, by −inf or a number: random ones are of moderate size
 UPSTREAM = ("upstream", "dout", "grad_output", "grad_outputs", "grad_out", "d_out", "gradient", "dupstream")
 VALUE, SIZE, SEED, GRADIENT = "value", "size", "upstream", "gradient"
@@ -257,6 +257,20 @@ class Truth:
         chosen = {i: (v > 0) * 1.0 for i, v in values.items() if i in self._choices}
         return self.sources[HARD].at(values | chosen, point.sizes)
 
+    @property
+    def given(self) -> dict[str, Node]:
+        """The data that are real numbers, as masks are where nobody says that they are 0 or 1."""
+        leaves = self.model.leaves()
+        return {n: r for n, r in self.reference.rows.items() if n in leaves and n not in self.targets
+                and r.kind == FLOAT and r.id in {leaf.id for leaf in self.sources[self.style].leaves}}
+
+    def chosen(self, point: Point, name: str) -> Point:
+        """The point with data of 0 and 1 by this name."""
+        source = self.sources[self.style]
+        values = {leaf.id: point.value(leaf) for leaf in source.leaves}
+        row = self.given[name]
+        return source.at(values | {row.id: (values[row.id] > 0) * 1.0}, point.sizes)
+
     @cached_property
     def _choices(self) -> set[int]:
         data = {r.id for n, r in self.reference.rows.items() if n in self.model.leaves() and n not in self.targets}
@@ -273,6 +287,10 @@ class Truth:
     def near_kinks(self, point: Point) -> Point | None:
         """The point with values so small that masks whose threshold is not quite 0 tell."""
         return self._scaled(point, NEAR)
+
+    def as_large_as(self, point: Point, number: float) -> Point | None:
+        """The point with values that are beyond a number."""
+        return self._scaled(point, BEYOND * number)
 
     def _changed(self, point: Point, change: Any) -> Point | None:
         source = self.sources[self.style]

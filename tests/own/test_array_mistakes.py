@@ -196,6 +196,7 @@ data g: N x E
 param W: E x D x H
 y = einsum("nd,edh->neh", x, W)
 output o = einsum("ne,neh->nh", where(g >= max(g, axis=1, keepdims=True), g, 0), y)"""
+GATED = "dim N, D, H\ninput x: N x D\nparam w: D x H\noutput y = relu(x @ w)"
 MIXED = "dim N, C, D\ninput z: N x C\nparam V: C x D\nP = softmax(z)\noutput o = P @ V"
 
 
@@ -240,6 +241,12 @@ def experts(adds: bool) -> Callable[..., Any]:
     return back
 
 
+def every_class(z: Any, y: Any) -> dict[str, Any]:
+    dz = np.exp(z) / np.exp(z).sum(1, keepdims=True)
+    dz[:, y] -= 1
+    return {"z": dz / len(z)}
+
+
 def mixed(axis: int) -> Callable[..., Any]:
     def back(z: Any, V: Any, do: Any) -> dict[str, Any]:
         P = np.exp(z) / np.exp(z).sum(axis, keepdims=True)
@@ -269,6 +276,9 @@ def test_right_ones_pass_here_too(model: str, back: Callable[..., Any]) -> None:
      "dy is reshaped as if its axes were 0, 2, 3, 1"),
     (FLAT, flat(lambda x: x.reshape(-1, len(x))), "w", "x is reshaped as if its axes were 1, 2, 0"),
     (EXPERTS, experts(False), "W", "only the last contribution that is not 0 is kept"),
+    (CLASSES, every_class, "z", "dz[:, y] stands where dz[arange(N), y] belongs: the one-hot"),
+    (GATED, lambda x, w, dy: {"x": dy * (x @ w <= 0) @ w.T, "w": x.T @ (dy * (x @ w <= 0))}, "w",
+     "the ReLU mask of d(x @ w) is the wrong way round"),
     (MIXED, mixed(0), "V", "the softmax P runs over axis 0, where axis 1 belongs"),
 ])
 def test_slips_with_parts_and_layouts_are_explained(model: str, back: Callable[..., Any], gradient: str, says: str

@@ -290,6 +290,53 @@ def test_a_step_by_its_own_convention_is_told_where_a_gradient_after_it_is_right
     assert any("dp is another intermediate" in note and "dw after it is right" in note for note in report.notes)
 
 
+def test_a_variable_called_as_what_comes_from_above_is_what_is_returned() -> None:
+    def backward(dout: Any, x: Any) -> Any:
+        dout = dout * (x > 0)
+        return dout
+
+    def with_bias(y: Any, dy: Any) -> Any:
+        dy = dy * (1 - y**2)
+        return dy, dy.sum(0)
+
+    assert check("dim N, D\ninput x: N x D\noutput out = relu(x)", backward)
+    report = check("dim N, D\ninput x: N x D\nparam b: D\noutput y = tanh(x + b)", with_bias)
+    assert report and [g.name for g in report.gradients] == ["x", "b"]
+
+
+def test_what_a_second_call_writes_into_a_result_does_not_make_it_wrong() -> None:
+    def backward(dout: Any, cache: Any) -> Any:
+        dout *= 3
+        return dout
+
+    report = check("dim N\ninput x: N\noutput out = 3 * x", backward, forward=lambda x: (3 * x, None))
+    assert report["x"].verdict == "pass" and report.broken == ["backward changes its input dout"]
+
+
+@pytest.mark.parametrize("bound", [4, 20])
+def test_the_other_side_of_a_number_that_the_code_compares_with(bound: int, tmp_path: Path) -> None:
+    text, path = "dim N\ninput x: N\noutput y = softplus(x)", tmp_path / "f.py"
+    code = "import numpy as np\n\n\ndef f(x, dy):\n" \
+           "    dx = dy * np.where(x > {}, {}, 1 / (1 + np.exp(-x)))\n    return dx\n"
+    path.write_text(code.format(40, 1.0), encoding="utf-8")
+    assert check(text, f"{path}:f")
+    path.write_text(code.format(bound, 0.0), encoding="utf-8")
+    report = check(text, f"{path}:f")
+    assert not report and f"not for those beyond {bound}" in report["x"].says
+
+
+def test_data_that_are_a_mask_to_the_code_are_told() -> None:
+    def backward(mask: Any, dy: Any) -> Any:
+        dx = dy / 0.8
+        dx[mask == 0] = 0
+        return dx
+
+    text = "dim N, D\ninput x: N x D\ndata mask: N x D\noutput y = x * mask / 0.8"
+    report = check(text, backward)
+    assert not report and "declare data mask: N x D int < 2" in report.notes[0]
+    assert check(text.replace("mask: N x D", "mask: N x D int < 2"), backward)
+
+
 @pytest.mark.oracle
 def test_a_function_of_jax_whose_tangents_somebody_wrote() -> None:
     jax = pytest.importorskip("jax")
