@@ -176,11 +176,11 @@ def _word(value: ast.expr) -> str | None:
 
 
 # -- the numbers that it compares with
-_LIMITING = {"clip", "clamp", "minimum", "maximum", "min", "max", "hardtanh"}
 
 
 def limits(function: Any) -> list[float]:
-    """The numbers in a function's text that it compares something with or cuts it off at, x > 20 and clip(d, -5, 5)."""
+    """The numbers in a function's text that it compares something with, x > 20, or that are bounds of a call, as two
+    are: clip(d, -5, 5)."""
     tree = _definition(function)
     names = getattr(inspect.unwrap(function), "__globals__", {})
     sides = [x for node in (() if tree is None else ast.walk(tree)) for x in _compared(node)]
@@ -191,8 +191,9 @@ def _compared(node: ast.AST) -> list[ast.expr]:
     match node:
         case ast.Compare(left, _, others):
             return [left, *others]
-        case ast.Call(ast.Attribute(_, word) | ast.Name(word), args, keywords) if word in _LIMITING:
-            return [*args, *[k.value for k in keywords if k.arg != "axis"]]
+        case ast.Call(_, args, keywords):
+            numbers = [a for a in (*args, *[k.value for k in keywords]) if _number(a, {}) is not None]
+            return numbers if len(numbers) == 2 else []
     return []
 
 

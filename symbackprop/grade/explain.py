@@ -122,14 +122,24 @@ class Explainer:
 
     # -- changes to the line itself
     def _edited(self) -> Finding | None:
-        """The one change to the person's line that makes it right."""
-        return self._by([rule(self) for rule in RULES.values()])
+        """The one change to the person's line that makes it right, or to what it reads of the person's own."""
+        rules, spelled = [rule(self) for rule in RULES.values()], self._spelled_out()
+        return self._by(rules) or (None if spelled == self.form else self._by(rules, spelled))
 
-    def _by(self, rules: Iterable[Rule]) -> Finding | None:
+    def _spelled_out(self) -> Expr:
+        """The line with the person's own quantities written out, of which no verdict tells."""
+        outcomes, used = self.session.outcomes, sorted(self.outcome.uses, key=str)
+        own = {k.name: outcomes[k] for k in used if isinstance(k, Own) and k.index is None and k in outcomes}
+        return tree.put(self.form, {n: o.entry.form for n, o in own.items() if o.assumed is None
+                                    and len(o.entries) == 1 and not (o.entry.counters or o.entry.answer.letters
+                                                                     or o.entry.answer.meanings)})
+
+    def _by(self, rules: Iterable[Rule], form: Expr | None = None) -> Finding | None:
         """The one change by some rules; long lines get fewer tries."""
-        tries = MAX_WORK // (tree.count_nodes(self.form) * len(self.outcome.entries))
+        form = self.form if form is None else form
+        tries = MAX_WORK // (tree.count_nodes(form) * len(self.outcome.entries))
         for rule in rules:
-            for edit, _ in zip(edits(self.form, rule), range(tries), strict=False):
+            for edit, _ in zip(edits(form, rule), range(tries), strict=False):
                 if self._is_right(self._whole(edit.whole)):
                     return self._mended(edit)
         return None
@@ -331,12 +341,14 @@ def one_hots(indices: Sequence[str], expr: Expr) -> Iterator[Change]:
         yield m.ONE_HOT, tree.Call("one_hot", (expr,), ()), says
 
 
-def names(known: Sequence[str], expr: Expr) -> Iterator[Change]:
-    """One name or index for another."""
+def names(known: Sequence[str], sizes: Sequence[str], expr: Expr) -> Iterator[Change]:
+    """One name or index for another, one size for another."""
     if isinstance(expr, tree.Index) and len(expr.items) == 1:
         yield from ((m.STALE_INDEX, tree.Index(expr.base, (i,)), "") for i in _neighbours(expr.items[0]))
     if isinstance(expr, tree.Name):
         yield from ((m.SUBSTITUTION, tree.Name(n), "") for n in known if n != expr.name)
+    if isinstance(expr, tree.Name) and expr.name in sizes:
+        yield from ((m.MEAN, tree.Name(n), "") for n in sizes if n != expr.name)
 
 
 def gradients(known: Mapping[str, Meaning], expr: Expr) -> Iterator[Change]:
@@ -431,7 +443,7 @@ def _whole_arrays(reference: Reference) -> list[str]:
 RULES: dict[str, Callable[[Explainer], Rule]] = {
     "products": lambda of: products,
     "sums": lambda of: sums,
-    "names": lambda of: partial(names, _whole_arrays(of.reference)),
+    "names": lambda of: partial(names, _whole_arrays(of.reference), list(of.reference.model.sizes)),
     "gradients": lambda of: partial(gradients, of.gradients),
     "arithmetic": lambda of: arithmetic,
     "lacking": lambda of: partial(lacking, _whole_arrays(of.reference)),

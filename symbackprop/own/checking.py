@@ -162,10 +162,10 @@ class Checker:
             return Run(point, found, raw, given)
         raise failures[0]
 
-    def _tried(self, point: Point | None) -> Run | None:
+    def _tried(self, point: Point | None, truth: Truth | None = None) -> Run | None:
         """A call at a further point, where there is one and the code can be called there."""
         with suppress(CallFailed, ModelError, UsageError):
-            return None if point is None else self.run(self.prepared(point))
+            return None if point is None else self.run(self.prepared(point, truth), truth)
         return None
 
     def prepared(self, point: Point, truth: Truth | None = None) -> Point:
@@ -311,7 +311,7 @@ class Checker:
     def _note_masks(self, wrong: Sequence[str], runs: Sequence[Run], truth: Truth) -> None:
         """Data at which wrong gradients are right where they are 0 or 1, as masks are: the model may say so."""
         for mask, row in truth.given.items() if wrong else ():
-            tried = [r for run in runs[:2] if (r := self._tried(truth.chosen(run.point, mask))) is not None]
+            tried = [r for run in runs[:2] if (r := self._tried(truth.chosen(run.point, mask), truth)) is not None]
             right = [n for n in wrong if len(tried) > 1 and all(
                 n in r.returned.gradients and all_close([self._pair(truth, n, r)]) for r in tried)]
             if right:

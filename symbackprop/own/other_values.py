@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from itertools import product
+from itertools import pairwise, product
 from typing import TypeAlias
 
 import numpy as np
@@ -77,8 +77,32 @@ def substitutions(reference: Reference) -> Iterator[Substitution]:
                 yield Substitution(kind, f"{words}, wherever backward reads it", ((old, _of(new)),))
         says = f"{reference.name(old)} has the wrong sign wherever backward reads it"
         yield Substitution(m.SIGN, says, ((old, _changed(old, np.negative)),))
+        lost = f"the factor {reference.name(old)} is missing wherever backward reads it"
+        yield from (Substitution(m.MISSING_FACTOR, lost, ((old, _changed(old, np.ones_like)),), reach)
+                    for reach in (ALONE, UNNAMED, FORWARD) if old.is_leaf)
+    yield from _of_other_steps(reference)
     yield from _relaid([r for r in (*reference.model.upstream.values(), *named) if r.is_leaf], reference)
     yield from _other_axes(reference)
+
+
+def _of_other_steps(reference: Reference) -> Iterator[Substitution]:
+    """The states of a loop each taken from the step after it, or before it."""
+    for family, rows in _families(reference):
+        steps = list(pairwise(rows))
+        for word, pairs in (("after", steps), ("before", [(late, early) for early, late in steps])):
+            says = f"{family} of the step {word} stands in the place of every step's, wherever backward reads it"
+            yield from (Substitution(m.STALE_INDEX, says, tuple((old, _of(new)) for old, new in pairs), reach)
+                        for reach in (ALONE, UNNAMED))
+
+
+def _families(reference: Reference) -> Iterator[tuple[str, list[Node]]]:
+    """The states of loops, from what a loop begins with on, where they are alike."""
+    for family, last in reference.lasts.items():
+        names = [f"{family}[0]" if f"{family}[0]" in reference.rows else f"{family}0",
+                 *[f"{family}[{k}]" for k in range(1, last + 1)]]
+        rows = [r for n in names if (r := reference.rows.get(n)) is not None]
+        if len(rows) > 1 and all(r.kind == FLOAT and same_shape(r.shape, rows[0].shape) for r in rows):
+            yield family, rows
 
 
 def _relaid(rows: Sequence[Node], reference: Reference) -> Iterator[Substitution]:

@@ -32,7 +32,7 @@ SMALL_VALUES, NEAR, LOUD, BEYOND = 0.03, 1e-4, 100.0, 2.0
 MASKED = -1e3  # scores that are less are masked, by −inf or a number: random ones are of moderate size
 UPSTREAM = ("upstream", "dout", "grad_output", "grad_outputs", "grad_out", "d_out", "gradient", "dupstream")
 VALUE, SIZE, SEED, GRADIENT = "value", "size", "upstream", "gradient"
-_PREFIXES = ("dL_d", "dLd", "grad_", "d_", "delta_", "d", "g_", "grad", "g")
+_PREFIXES = ("dL_d", "dLd", "grad_", "d_", "delta_", "d", "D", "g_", "grad", "g")
 _SUFFIXES = ("_grad", "_gradient", "_bar")
 
 

@@ -72,6 +72,15 @@ def test_a_loop_that_leaves_out_a_sample(samples: str) -> None:
     assert [i.verdict for i in grade(parse(CLASSES), lines).items] == ["wrong"]
 
 
+@pytest.mark.parametrize("lines, model, says", [
+    ("dw_j = Σ_i r_i X_ij / D + λ w_j\ndb = mean(r)", RIDGE, "D stands where N belongs"),
+    ("P = softmax(X @ W, axis=0)\ndW = X.T @ (P - Y) / N", CLASSES, "softmax(X @ W, axis=0) stands where"),
+])
+def test_what_is_said_of_another_size_and_of_a_mistake_in_ones_own_quantity(lines: str, model: str, says: str) -> None:
+    wrong = [i for i in grade(parse(model), lines).items if i.verdict == "wrong"]
+    assert len(wrong) == 1 and wrong[0].finding is not None and says in wrong[0].finding.says
+
+
 def test_a_change_to_a_wrong_line_that_cannot_be_computed_explains_nothing() -> None:
     model = "dim n\nparam S: n x n\ndata x: n\nz = solve(S, x)\nloss L = logdet(S) / 2 + dot(x, z) / 2"
     assert [i.verdict for i in grade(parse(model), "dS = 1/2 S^{-T} - 1/2 x z^T").items] == ["wrong"]

@@ -196,6 +196,10 @@ data g: N x E
 param W: E x D x H
 y = einsum("nd,edh->neh", x, W)
 output o = einsum("ne,neh->nh", where(g >= max(g, axis=1, keepdims=True), g, 0), y)"""
+FRONT = "dim N, D\ninput x: N x D\nparam g: D\ns = sqrt(var(x, axis=1, keepdims=True) + 1e-5)\n" \
+    "output y = g * (x - mean(x, axis=1, keepdims=True)) / s"
+STEPS = "dim n, T\nparam A: n x n\ninput x[0]: n\nfor t in 1..T:\n    x[t] = x[t-1] + 0.1 * tanh(A @ x[t-1])\n" \
+    "output last = x[T]"
 GATED = "dim N, D, H\ninput x: N x D\nparam w: D x H\noutput y = relu(x @ w)"
 MIXED = "dim N, C, D\ninput z: N x C\nparam V: C x D\nP = softmax(z)\noutput o = P @ V"
 
@@ -247,6 +251,29 @@ def every_class(z: Any, y: Any) -> dict[str, Any]:
     return {"z": dz / len(z)}
 
 
+def fronted(weighted: bool) -> Callable[..., Any]:
+    def back(x: Any, g: Any, s: Any, dy: Any) -> dict[str, Any]:
+        xh, d = (x - x.mean(1, keepdims=True)) / s, dy * g if weighted else dy
+        return {"x": (d - d.mean(1, keepdims=True) - xh * (d * xh).mean(1, keepdims=True)) / s, "g": (dy * xh).sum(0)}
+
+    return back
+
+
+def stepped(late: int) -> Callable[..., Any]:
+    """The adjoint of Euler's steps, which reads each state or the one after it."""
+
+    def back(A: Any, x0: Any, T: int, dlast: Any) -> dict[str, Any]:
+        states, dA, d = [x0], np.zeros_like(A), dlast.copy()
+        for _ in range(T):
+            states.append(states[-1] + 0.1 * np.tanh(A @ states[-1]))
+        for t in reversed(range(T)):
+            s = 0.1 * d * (1 - np.tanh(A @ states[t + late]) ** 2)
+            dA, d = dA + np.outer(s, states[t + late]), d + A.T @ s
+        return {"A": dA, "x0": d}
+
+    return back
+
+
 def mixed(axis: int) -> Callable[..., Any]:
     def back(z: Any, V: Any, do: Any) -> dict[str, Any]:
         P = np.exp(z) / np.exp(z).sum(axis, keepdims=True)
@@ -259,6 +286,7 @@ def mixed(axis: int) -> Callable[..., Any]:
 @pytest.mark.parametrize("model, back", [
     (MEANS, of_rows(lambda n: slice(n))), (CHANNELS, of_channels(channels_last, channels_first)),
     (FLAT, flat(lambda x: x.reshape(len(x), -1).T)), (EXPERTS, experts(True)), (MIXED, mixed(1)),
+    (FRONT, fronted(True)), (STEPS, stepped(0)),
 ])
 def test_right_ones_pass_here_too(model: str, back: Callable[..., Any]) -> None:
     assert check(Model.parse(model), back)
@@ -279,6 +307,8 @@ def test_right_ones_pass_here_too(model: str, back: Callable[..., Any]) -> None:
     (CLASSES, every_class, "z", "dz[:, y] stands where dz[arange(N), y] belongs: the one-hot"),
     (GATED, lambda x, w, dy: {"x": dy * (x @ w <= 0) @ w.T, "w": x.T @ (dy * (x @ w <= 0))}, "w",
      "the ReLU mask of d(x @ w) is the wrong way round"),
+    (FRONT, fronted(False), "x", "the factor g is missing wherever backward reads it"),
+    (STEPS, stepped(1), "A", "x of the step after stands in the place of every step's"),
     (MIXED, mixed(0), "V", "the softmax P runs over axis 0, where axis 1 belongs"),
 ])
 def test_slips_with_parts_and_layouts_are_explained(model: str, back: Callable[..., Any], gradient: str, says: str

@@ -325,6 +325,23 @@ def test_the_other_side_of_a_number_that_the_code_compares_with(bound: int, tmp_
     assert not report and f"not for those beyond {bound}" in report["x"].says
 
 
+def test_what_runs_at_equal_sizes_only_is_told_beside_data_of_numbers() -> None:
+    def backward(X: Any, W: Any, dY: Any) -> Any:
+        dW = 2 * X @ dY
+        return dW
+
+    report = check("dim N, D, M\ndata X: N x D\nparam W: D x M\noutput Y = X @ W", backward)
+    assert not report and "runs only where all sizes are equal" in report.broken[0]
+
+
+def test_gradients_in_capitals_as_kernels_call_them() -> None:
+    def kernel(DY: Any, X: Any, W: Any) -> Any:
+        DX, DW = DY @ W.T, X.T @ DY
+        return DX, DW
+
+    assert check(MATMUL, kernel)
+
+
 def test_data_that_are_a_mask_to_the_code_are_told() -> None:
     def backward(mask: Any, dy: Any) -> Any:
         dx = dy / 0.8
