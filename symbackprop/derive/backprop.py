@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from symbackprop.core import formula as f
+from symbackprop.core.facts import is_listed, is_product
 from symbackprop.core.graph import SEVERAL, Node, arguments_first, reached
 from symbackprop.core.loops import Loop, asked_of_loops, with_bodies
 from symbackprop.core.names import unplaced
@@ -152,7 +153,9 @@ class Assembly:
     def _forward(self, order: Sequence[Node], index: str = "") -> tuple[Node, ...]:
         """The rows with a name, named where they are not, and the loops; bodies are entered."""
         self._read(order)
-        rows = [n for n in order if n.args and (n.name or n.id in self.settled or n.kind == SEVERAL or n.is_result)]
+        apart = {n.id for n in order if self._is_apart(n)}
+        rows = [n for n in order if n.args and (
+            n.name or n.id in self.settled or n.id in apart or n.kind == SEVERAL or n.is_result)]
         for node in rows:
             if node.kind == SEVERAL:
                 self._enter(node)
@@ -165,6 +168,18 @@ class Assembly:
         self.expanded |= {n.id for n in calls}
         found = {n.id for n in (*rows, *self._shared(order, calls))}
         return tuple([n for n in order if n.id in found])
+
+    def _is_apart(self, node: Node) -> bool:
+        """Whether a row without a gradient is said once: a matrix that is written out in a product, what a loop reads
+        element by element, and what is long and read in several places."""
+        if not node.args or node.value is not None:
+            return False
+        readers = self.readers.get(node.id, ())
+        if any([_is_gone_through(node, r) for r in readers]):
+            return True
+        if is_listed(node) and node.ndim > 1:
+            return any(map(is_product, readers))
+        return len(readers) > 1 and not node.hint and _depth(node, LONG) == LONG  # `_shared` names what has a hint
 
     def _read(self, order: Iterable[Node]) -> None:
         """Remember who reads which row."""
@@ -257,6 +272,23 @@ class Assembly:
         if isinstance(record, LoopStep):
             return LoopStep(number, record.loop, record.reverse, self._steps(in_reading_order(record.steps)))
         return Step(number, record.target, record.contributions, record.total)
+
+
+LONG = 4  # rows in each other
+
+
+def _depth(node: Node, most: int) -> int:
+    """How many rows without a name stand in each other in a row, up to so many."""
+    inside = [a for a in node.args if a.name is None and a.args and a.value is None]
+    return 1 + max([_depth(a, most - 1) for a in inside], default=0) if most > 1 else 1
+
+
+def _is_gone_through(row: Node, reader: Node) -> bool:
+    """Whether a loop reads a row element by element."""
+    if not reader.is_loop:
+        return False
+    n, m = len(reader.attr.carry), len(reader.attr.sequences)
+    return any([a is row for a in reader.args[n : n + m]])
 
 
 def collected(result: Node) -> Node:

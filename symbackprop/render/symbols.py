@@ -146,14 +146,15 @@ class Symbols:
         r.loss, r.partial = self.sym(self.loss_name, self.model.loss_row), self.partial
         steps = [x for x in located if isinstance(x, Located)]
         found = {s.step.total.id for s in steps} - self.derivation.forward_ids
-        starts, names, outer = _starts(self.derivation), self.derivation.names, _nameless_outside(self.derivation)
+        apart = _starts(self.derivation) | _elements(self.derivation)
+        names, outer = self.derivation.names, _nameless_outside(self.derivation)
         for node in self._named(steps):
             if node.id not in found:
                 own = node.name is None and not self.of_loops  # boards of loops leave letters out
                 if own and node.form is not None and len(node.args) > 1:  # 1 − s stays in s·(1 − s)
                     r.computing[node.attr.form, tuple([a.id for a in node.args])] = node
                 row = outer.get(node.id, node)
-                r.plain[node.id] = self.sym(starts.get(row.id) or names.get(row.id) or row.name or "?", node)
+                r.plain[node.id] = self.sym(apart.get(row.id) or names.get(row.id) or row.name or "?", node)
         read = {s.step.target.id for s in steps if len(s.step.contributions) > 1}
         for name, row in self.model.upstream.items():
             output = self.model.output_rows[name]
@@ -272,6 +273,17 @@ def _starts(derivation: Derivation) -> dict[int, str]:
             name = f"{base(leaf)}[{scan.attr.last}+1]"
             if row.name == python_name(name):
                 found[row.id] = name
+    return found
+
+
+def _elements(derivation: Derivation) -> dict[int, str]:
+    """What one element is called of an array that got its name in the derivation: a[t] of a."""
+    found = {}
+    for scan in _scans(derivation):
+        loop = scan.attr
+        for leaf, row in zip(loop.sequences, scan.args[len(loop.carry) :], strict=False):
+            if row.name is None and row.id in derivation.names:
+                found[leaf.id] = f"{derivation.names[row.id]}[{loop.index}]"
     return found
 
 
