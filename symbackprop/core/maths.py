@@ -483,6 +483,8 @@ def turned(m: Math) -> Math:
     inner = within(m)
     if isinstance(inner, Inverse):
         return replace(inner, flipped=not inner.flipped)
+    if isinstance(inner, Fill) and len(inner.shape.sizes) > 1:
+        return replace(inner, shape=replace(inner.shape, sizes=inner.shape.sizes[::-1]))
     return inner.body if isinstance(inner, Transpose) else Transpose(m)
 
 
@@ -495,7 +497,7 @@ def read_at(m: Math, index: Sequence[Math]) -> tuple[Math, list[Math]] | None:
         if len(here) + base.index.count(Span()) < len(base.index) or here.keys() & spans.keys():
             return None
         spans, base = spans | here, within(base.base)
-    if not spans or not all(x == Span() or x == Num(sp.S.Zero) for x in index):
+    if not spans or max(spans) >= len(index) or not all(x in (Span(), Num(sp.S.Zero)) for x in index):
         return None
     inner = [spans.get(k, Span()) for k in range(len(index))]
     return base, [s if x == Span() else s.start or x for s, x in zip(inner, index, strict=True)]

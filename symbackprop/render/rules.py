@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import has_new_axes, is_squeezed, kind
+from symbackprop.core.facts import has_new_axes, is_part, is_squeezed, kind
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.maths import (
     Delta,
@@ -37,7 +37,10 @@ def path_rules(r: Rows, path: Sequence[Edge]) -> list[Prose]:
     k = 0
     while k < len(path):
         origin, jump = path[k].consumer.origin, _through_function(path, k)
-        rules += edge_rules(r, path[k]) if jump is None or origin is None else [_function_rule(r, path[k].consumer)]
+        if jump is not None and origin is not None:
+            rules.append(_function_rule(r, path[k].consumer))
+        elif not _is_read_place(path[k : k + 2]):
+            rules += edge_rules(r, path[k])
         k = jump or k + 1
     return list(dict.fromkeys(rule for rule in rules if rule))
 
@@ -55,6 +58,12 @@ def _through_function(path: Sequence[Edge], k: int) -> int | None:
         return None
     ends = {a.id for a in origin.args if isinstance(a, Node)}
     return next((j + 1 for j in range(k, len(path)) if path[j].argument.id in ends), None)
+
+
+def _is_read_place(path: Sequence[Edge]) -> bool:
+    """Whether a path leads from a[k], whose axis is gone, to the slice of a that is one entry long: the slice says
+    it."""
+    return len(path) == 2 and is_squeezed(path[0].consumer) and is_part(path[1].consumer)
 
 
 def edge_rules(r: Rows, edge: Edge) -> list[Prose]:
@@ -87,7 +96,8 @@ def _is_repeated(argument: Node, row: Node) -> bool:
 
 def _einsum_rule(r: Rows, row: Node, index: int) -> Prose:
     if len(row.args) == 1:
-        return ("axes in their old order",)
+        diagonal = len({*row.attr.ins[0]}) < len(row.attr.ins[0])
+        return ("the diagonal gets the gradient, the rest 0" if diagonal else "axes in their old order",)
     pattern = _behind_batch(row.attr)
     names = [r.plain.get(a.id) or r.ref(a) for a in row.args]
     rule, proof = product_rule(pattern, index, names, r.upstream), _cited(r, proof_of(row))

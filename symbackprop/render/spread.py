@@ -24,6 +24,7 @@ from symbackprop.core.maths import (
     Math,
     MatMul,
     Num,
+    Op,
     Outer,
     Place,
     Pow,
@@ -80,6 +81,10 @@ def _of_parts(m: Math, rank: int, at: Mapping[int, Math]) -> Math | None:
             return product(*kept) if number == 1 else replace(m, factors=tuple(kept))
         case Fill(sp.S.One):
             return ENTRY_OF_ONES
+        case Transpose(body) if rank == 2:
+            return indexed(body, rank, {0: at[1], 1: at[0]})
+        case Op("arange") if rank == 1 and isinstance(at[0], Letter):  # axes are counted from 0 too
+            return at[0]
         case Frac(top, bottom):
             return Frac(of(top), of(bottom))
         case Pow(base, exponent):
@@ -165,7 +170,8 @@ def _is_one_entry(index: Sequence[Math]) -> bool:
 
 
 def _item(base: Math, index: Sequence[Math]) -> Math:
-    kept = list(index)
+    base, read = read_at(base, index) or (base, index)
+    kept = list(read)
     while kept and kept[-1] == Span():
         kept.pop()
     if not kept:
@@ -188,8 +194,8 @@ def reshaped(m: Math, have: Dims, want: Dims) -> Math:
         index += [Span()] if k else []
         index += [Span()] * min(before, after)
         index += [NEW] * (after - before) + [FIRST] * (before - after)
-    if (inner := read_at(m, index)) is not None:
-        return _item(*inner)
+    if read_at(m, index) is not None:
+        return _item(m, index)
     base, places = opened(m, len(have))
     source = iter(places)
     joined = [(x, None if x == NEW else next(source)) for x in index]

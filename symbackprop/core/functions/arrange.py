@@ -14,7 +14,7 @@ from symbackprop.core.formula import exact
 from symbackprop.core.functions.calls import function, graph_of, plain
 from symbackprop.core.graph import FLOAT, Node, Operand, label
 from symbackprop.core.indexing import along, getitem, position
-from symbackprop.core.maths import A, Big, C, Indicator, K, N, Y, Z, at, called, equal
+from symbackprop.core.maths import A, B, Big, C, Indicator, K, N, Y, Z, at, called, equal
 from symbackprop.core.ops import OPS, views
 from symbackprop.core.registry import known
 from symbackprop.core.roles import Role
@@ -136,6 +136,7 @@ def concat(*parts: Node, axis: int = 0) -> Node:
     return build.concat(_listed(parts), axis)
 
 
+@known(means=(called("stack", A, B), " has ", A, " and ", B, " along a new axis, the first one where it names none"))
 @plain
 def stack(*parts: Node, axis: int = 0) -> Node:
     """Arrays of one shape joined along a new axis; they may also come as one list."""
