@@ -907,21 +907,21 @@ def _is_above(args: Sequence[maths.Math], form: Call) -> maths.Math:
 
 
 def _holds(condition: maths.Math) -> maths.Math:
-    return condition if _is_truth(condition) else maths.Indicator(condition)
+    return condition if is_truth(condition) else maths.Indicator(condition)
 
 
-def _is_truth(m: maths.Math) -> bool:
+def is_truth(m: maths.Math) -> bool:
     """Whether what prints is 1 or 0 by itself: a comparison, a mask, by its entries or repeated, and what is made of
     such: both of them hold, one does, or the one does not."""
     match maths.within(m):
         case maths.Array(body) | maths.Outer(maths.Fill(), body):
-            return _is_truth(body)
+            return is_truth(body)
         case maths.Sum(((False, maths.Num(sp.S.One)), (True, body))):
-            return _is_truth(body)
+            return is_truth(body)
         case maths.Prod(parts, sp.S.One):
-            return all(map(_is_truth, parts))
+            return all(map(is_truth, parts))
         case maths.Fn(name, parts) if TABLE[name].chooses == (0, 1):
-            return all(map(_is_truth, parts))
+            return all(map(is_truth, parts))
         case inner:
             return isinstance(inner, maths.Indicator) or (isinstance(inner, maths.Op) and inner.name == "causal_mask")
 
@@ -1240,7 +1240,8 @@ _RECORDS = [
     Scalar("arc_mean", opaque("arc_mean"), _arc_mean,
            (NO, 2 * Z * Y * call("arc_mean", X + 1, Y, Z, M)),
            ((1.0, 1.4), ANY, (-1.0, -1.0), (0.5, 0.5)), shown=2, public=False, note=_ORDER, finite=False,
-           means="is, at (n, x), the integral of p·(p + 1)⋯(p + n − 1)·t²ⁿ·(1 − c·x²t²)^−(p + n) over 0 < t < 1"),
+           show=lambda args, form: maths.Fn("arc_mean", tuple(args)),
+           means="is, at (n, x, c, p), the integral of p·(p + 1)⋯(p + n − 1)·t²ⁿ·(1 − c·x²t²)^−(p + n) over 0 < t < 1"),
     Scalar("log_i0", opaque("log_i0"), _log_i0, (X * call("bessel_share", 1, X),), public=False,
            spelled=call("log", call("i0", X)), range=(0.0, inf), flat=True),
     Scalar("bessel_share", opaque("bessel_share"), _bessel_share,

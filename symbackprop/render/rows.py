@@ -19,6 +19,8 @@ from symbackprop.core import formula as f
 from symbackprop.core import maths
 from symbackprop.core.build import numbers_in
 from symbackprop.core.facts import (
+    has_new_axes,
+    is_joined,
     is_padded,
     is_product,
     is_put,
@@ -40,9 +42,10 @@ from symbackprop.core.noughts import has_nought, without_weights
 from symbackprop.core.registry import OPS, composed
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
-from symbackprop.core.shapes import is_one, normalise_axes, same
+from symbackprop.core.shapes import is_one, normalise_axes, same, same_shape
 from symbackprop.render.abridging import DOTS, LEFT_OUT, abridged, dotted, dotted_table, few
 from symbackprop.render.axes import AxisLetters
+from symbackprop.render.conditions import settled
 from symbackprop.render.products import bound_in, bound_inside, contracted, inner_product
 from symbackprop.render.spread import (
     FIRST,
@@ -424,7 +427,7 @@ class Rows(Written):
         """A gradient that is written out where it is read may be a number, or divided by the next factor: (1/a)·a."""
         if form is LEFT_OUT:
             return DOTS
-        m = super()._spelled(form, over)
+        m = settled(super()._spelled(form, over))
         if isinstance(m, maths.Frac):
             return self._quotient(m)
         if isinstance(m, maths.Sum):
@@ -432,6 +435,7 @@ class Rows(Written):
             return maths.total(*some) if 0 < len(some) < len(m.terms) else m
         if not isinstance(m, maths.Prod) or len(m.factors) < 2:
             return m
+        m = replace(m, factors=tuple([x for factor in m.factors for x in _factors_of(factor)]))
         if not any([isinstance(within(x), INVERSES) for x in m.factors]):
             return m
         number, kept = _without_inverses(m.factors)
@@ -511,6 +515,12 @@ class Rows(Written):
 
 
 INVERSES = (maths.Frac, maths.Num)
+
+
+def _factors_of(m: Math) -> tuple[Math, ...]:
+    """What a factor is the product of."""
+    inner = within(m)
+    return inner.factors if isinstance(inner, maths.Prod) and inner.number == 1 else (m,)
 
 
 def _is_nothing(m: Math) -> bool:
@@ -687,8 +697,25 @@ def _padded(r: Rows, node: Node, a: Node) -> Math:
     return maths.Vector(tuple([r.ref(numbers[0]) if k == start else maths.Num(sp.S.Zero) for k in range(size)]))
 
 
+def _joined(r: Rows, node: Node, *args: Node) -> Math:
+    """Arrays that got an axis to be joined along, as a stack of them."""
+    layers = [a.args[0] for a in args if _is_layer(r, a, node.attr)]
+    if len(layers) < len(args):
+        return r.structural(node)
+    r.mention("stack")
+    axis = [maths.Option("axis", r.size(sp.Integer(node.attr)))] if node.attr else []
+    return maths.Op("stack", (*r.dotted([*map(r.ref, layers)]), *axis), (), node.id)
+
+
+def _is_layer(r: Rows, a: Node, axis: int) -> bool:
+    """Whether a row that is written out is another one with one axis more, this one."""
+    if a.id in r.symbols or not has_new_axes(a):
+        return False
+    return same_shape(a.shape, (*a.args[0].shape[:axis], ONE, *a.args[0].shape[axis:]))
+
+
 WAYS: tuple[tuple[Callable[[Node], bool], Callable[..., Scaled | Math]], ...] = (
     (is_product, _einsum), (is_sum, _sum), (is_repeated, _broadcast), (is_reshaped, _reshape), (is_put, _put),
-    (is_padded, _padded),
+    (is_padded, _padded), (is_joined, _joined),
     (attrgetter("op.chooses"), _max), (attrgetter("is_result"), _out),
 )
