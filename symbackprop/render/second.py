@@ -28,6 +28,7 @@ from symbackprop.derive.terms import Exponent, Index, Key, Term, all_letters, is
 from symbackprop.render.context import Context
 from symbackprop.render.document import Line, Prose, Step, Value
 from symbackprop.render.entries import ONLY, Entries
+from symbackprop.render.products import bound_inside
 from symbackprop.render.rows import Rows
 
 WORDS = {
@@ -260,7 +261,10 @@ class SecondOrder:
         (negative, first), (other, second) = [maths.signed(False, x.tree) for x in halves if x is not None]
         whole: Math = Outer(first, second, blocks=True)
         if part.crossed:
-            whole = MatMul(whole, self._commutation(b.space.sizes[b.own[0]]))
+            sizes = [b.space.sizes[i] for i in b.into]
+            if sizes[0] != sizes[1]:  # what transposes is no square
+                return None
+            whole = MatMul(whole, self._commutation(sizes[0]))
         return Matrices(((negative != other, whole),))
 
     def _commutation(self, size: sp.Expr) -> Math:
@@ -281,12 +285,19 @@ class SecondOrder:
         halves = [[b.algebra.renamed(x, {m: n}) for x in pair] for m, pair in known]
         for k in (0, 1):
             if len({b.key(pair[k]) for pair in halves}) == 1:
-                (letter,) = Told(self.r, ()).bound([b.space.sizes[n]])
+                letter = self._letter(b, n)
                 one = halves[0][k]._replace(number=halves[0][1 - k].number * 0 + 1)
                 others = tuple([p[1 - k]._replace(number=p[1 - k].number * p[k].number) for p in halves])
                 part = Part("sum of kronecker", b.terms, {}, ((one,), others) if k == 0 else (others, (one,)), n)
                 return self._summed(self._product(b, part, {n: letter}), letter, b.space.sizes[n])
         return None
+
+    def _letter(self, b: Block, axis: int) -> Letter:
+        """A letter for an axis that runs over no other one inside the rows of a block."""
+        rows = {row.id: row for t in b.terms for k in t.powers if (row := b.algebra.row(k)) is not None}
+        inside = {x for row in rows.values() for x in bound_inside(self.r.ref(row))}
+        (letter,) = Told(self.r, [*map(Letter, sorted(inside))]).bound([b.space.sizes[axis]])
+        return letter
 
     def _summed(self, found: Matrices | None, letter: Letter, size: sp.Expr) -> Matrices | None:
         if found is None:
@@ -299,7 +310,7 @@ class SecondOrder:
             return None
         if not part.cut:
             return self._product(b, part)
-        (letter,) = Told(self.r, ()).bound([b.space.sizes[part.cut]])
+        letter = self._letter(b, part.cut)
         return self._summed(self._product(b, part, {part.cut: letter}), letter, b.space.sizes[part.cut])
 
     def _tied(self, b: Block, part: Part) -> Matrices | None:
@@ -317,7 +328,7 @@ class SecondOrder:
             return None
         fixed: dict[int, Math] = {}
         if not alone:
-            (letter,) = Told(self.r, ()).bound([b.space.sizes[i]])
+            letter = self._letter(b, i)
             fixed = {i: letter}
         found = self._all([self._chain(b, t, b.own[1 - place], b.into[1 - place], fixed) for t in terms])
         if found is None:
@@ -342,8 +353,8 @@ class SecondOrder:
     def _transposing(self, b: Block, part: Part) -> Matrices | None:
         """diag(vec A) K, or a multiple of K, which transposes."""
         sizes = [b.space.sizes[i] for i in b.own if i]
-        turned = dict(zip(b.into[::-1], b.own, strict=False))
-        if len(sizes) != 2 or part.ties != turned or sizes[0] != sizes[1]:
+        swapped = dict(zip(b.into[::-1], b.own, strict=False))
+        if not len(sizes) == len(b.into) == 2 or part.ties != swapped or sizes[0] != sizes[1]:
             return None
         found = self._diagonal(b, part)
         if found is None:

@@ -485,3 +485,15 @@ def test_what_was_found_wrong_in_programs_of_others(text: str, view: str) -> Non
     with np.errstate(all="ignore"):
         found = list(verdicts(derive(Model.parse(text)), view))
     assert found and not [(x.line, x.why) for x in found if x.verdict == WRONG]
+
+
+@pytest.mark.parametrize("text", [
+    "dim N\nparam A: N x N, v: N\nloss L = sum(einsum(\"ij,i->ij\", A, v)**2)",  # diag(vec A) K for what is no square
+    "dim N, D, K\ndata x: N x D\nparam U: D x K, V: K x D\nloss L = sum((x - sigmoid((x @ U) @ V))**2) / N",
+    "dim N, C\ndata X: N x 4, y: N int < C, m: N\nparam W: 4 x C\n"
+    "loss L = sum(m * cross_entropy(X @ W, y)) / sum(m)",  # Σ_n within Σ_n
+])
+def test_what_was_found_wrong_in_second_derivatives(text: str) -> None:
+    with np.errstate(all="ignore"):
+        found = list(verdicts(derive(Model.parse(text), order=2), "matrix"))
+    assert found and not [(x.line, x.why) for x in found if x.verdict == WRONG]
