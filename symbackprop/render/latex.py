@@ -26,7 +26,7 @@ from symbackprop.render.print.display import BREAK, Box, Token
 from symbackprop.render.print.latex import LATEX, boxed, broken, glyphs, latex
 from symbackprop.render.templates import render
 
-GRADIENT = 160.0  # the column of gradients in the closing table
+GRADIENT, STORED = 160.0, 58.0  # columns of the closing table: of gradients, of what forward stores
 PAGE = 470.0  # points: an A4 page with margins of 2 cm has 481
 REASON = 165.0  # the least room for a reason beside the formulas
 
@@ -196,15 +196,25 @@ class Writer:
     # -- the closing table
     def row(self, r: Row) -> str:
         shape = "scalar" if r.shape is None else _inline(r.shape)
-        stores = self.prose(listed(r.stores))
+        stores = "".join([_in_column(_broken(x, STORED)) if isinstance(x, Math) else self.prose((x,))
+                          for x in listed(r.stores)])
         return f"{_inline(r.parameter)} & {self._gradient(r)} & {shape} & {_inline(r.cost)} & {stores}"
 
     def _gradient(self, r: Row) -> str:
         """A gradient in its column, in several lines if need be; one that cannot be broken stands in its step."""
-        lines = broken(boxed(r.gradient).tokens, GRADIENT, GRADIENT - 10.0)
+        lines = _broken(r.gradient, GRADIENT)
         if any(line.width > GRADIENT for line in lines):
             return f"see {self._part(r.step)}"
-        return r" \newline ".join([f"${'' if not k else BIG_GAP}{line.text}$" for k, line in enumerate(lines)])
+        return _in_column(lines)
+
+
+def _broken(m: Math, wide: float) -> Sequence[Token]:
+    """The lines of a formula in a column, as far as it can be broken."""
+    return broken(boxed(m).tokens, wide, wide - 10.0)
+
+
+def _in_column(lines: Sequence[Token]) -> str:
+    return r" \newline ".join([f"${'' if not k else BIG_GAP}{line.text}$" for k, line in enumerate(lines)])
 
 
 def _column(rows: Sequence[tuple[float, float]], room: float) -> float:

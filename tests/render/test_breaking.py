@@ -127,3 +127,9 @@ def test_a_reason_stands_beside_its_formula_or_under_it() -> None:
     atom = Text("x" * 70)
     under = columns([("a", "=", atom, reason)], (" ", " "), 80)
     assert under == ["a = " + "x" * 70, "        because of a rule that is told at some length"]
+
+
+def test_what_forward_stores_is_broken_in_its_column() -> None:
+    text = "dim N\ndata X: N x 8 x 3\nparam w: 3 x 3 x 4\nloss L = sum(tanh(conv1d(X, w, padding=\"same\")))"
+    rows = [x for x in derive(parse(text)).latex().splitlines() if x.startswith("$w$ &")]
+    assert rows and r"\newline" in rows[-1].rsplit(" & ", 1)[1]
