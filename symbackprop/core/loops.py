@@ -207,6 +207,15 @@ def carry_before(row: Node) -> Node | None:
     return None
 
 
+def nameless_elements(scan: Node) -> list[tuple[Node, Node]]:
+    """The elements that a loop reads of rows without a name and that are called after nothing of the model, as x0[t]
+    is and r[t-1] is not; each with its row."""
+    loop: Loop = scan.attr
+    pairs = zip(loop.sequences, scan.args[len(loop.carry) :], strict=False)
+    return [(leaf, row) for leaf, row in pairs
+            if row.name is None and unplaced(leaf.name or "") not in scan.graph.names]
+
+
 Body = Callable[..., Any]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_listed, is_product
 from symbackprop.core.graph import SEVERAL, Node, arguments_first, reached
-from symbackprop.core.loops import Loop, asked_of_loops, with_bodies
+from symbackprop.core.loops import Loop, asked_of_loops, nameless_elements, with_bodies
 from symbackprop.core.names import unplaced
 from symbackprop.core.reverse import sweep, totals
 from symbackprop.core.scalars import TABLE
@@ -175,7 +175,7 @@ class Assembly:
         if not node.args or node.value is not None:
             return False
         readers = self.readers.get(node.id, ())
-        if any([_is_gone_through(node, r) for r in readers]):
+        if any([row is node for r in readers if r.is_loop for _, row in nameless_elements(r)]):
             return True
         if is_listed(node) and node.ndim > 1:
             return any(map(is_product, readers))
@@ -281,14 +281,6 @@ def _depth(node: Node, most: int) -> int:
     """How many rows without a name stand in each other in a row, up to so many."""
     inside = [a for a in node.args if a.name is None and a.args and a.value is None]
     return 1 + max([_depth(a, most - 1) for a in inside], default=0) if most > 1 else 1
-
-
-def _is_gone_through(row: Node, reader: Node) -> bool:
-    """Whether a loop reads a row element by element."""
-    if not reader.is_loop:
-        return False
-    n, m = len(reader.attr.carry), len(reader.attr.sequences)
-    return any([a is row for a in reader.args[n : n + m]])
 
 
 def collected(result: Node) -> Node:

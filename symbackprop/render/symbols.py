@@ -10,7 +10,7 @@ import sympy as sp
 
 from symbackprop.core import maths
 from symbackprop.core.graph import Node
-from symbackprop.core.loops import Loop
+from symbackprop.core.loops import Loop, nameless_elements
 from symbackprop.core.maths import Link, Marked, Math, Sym, shaped
 from symbackprop.core.names import free_name, lookalikes, text_index
 from symbackprop.core.ops.loop import base
@@ -278,13 +278,9 @@ def _starts(derivation: Derivation) -> dict[int, str]:
 
 def _elements(derivation: Derivation) -> dict[int, str]:
     """What one element is called of an array that got its name in the derivation: a[t] of a."""
-    found = {}
-    for scan in _scans(derivation):
-        loop = scan.attr
-        for leaf, row in zip(loop.sequences, scan.args[len(loop.carry) :], strict=False):
-            if row.name is None and row.id in derivation.names:
-                found[leaf.id] = f"{derivation.names[row.id]}[{loop.index}]"
-    return found
+    pairs = [(scan.attr.index, *pair) for scan in _scans(derivation) for pair in nameless_elements(scan)]
+    return {leaf.id: f"{derivation.names[row.id]}[{index}]" for index, leaf, row in pairs
+            if row.id in derivation.names}
 
 
 def _scans(derivation: Derivation) -> list[Node]:
