@@ -58,6 +58,7 @@ from symbackprop.render.spread import (
     reshaped,
     with_axes,
     with_numbers,
+    with_outer,
     without_copies,
 )
 
@@ -435,7 +436,9 @@ class Rows(Written):
             return maths.total(*some) if 0 < len(some) < len(m.terms) else m
         if not isinstance(m, maths.Prod) or len(m.factors) < 2:
             return m
-        m = replace(m, factors=tuple([x for factor in m.factors for x in _factors_of(factor)]))
+        m = self.scaled(m.number, *with_outer([x for factor in m.factors for x in _factors_of(factor)]))
+        if not isinstance(m, maths.Prod):
+            return m
         if not any([isinstance(within(x), INVERSES) for x in m.factors]):
             return m
         number, kept = _without_inverses(m.factors)

@@ -110,6 +110,8 @@ def _of_copies(left: Math, right: Math, rank: int, at: Mapping[int, Math]) -> Ma
     if isinstance(left, Fill) and left.value == 1:
         first = len(left.shape.sizes)
         return indexed(right, rank - first, {k - first: x for k, x in at.items() if k >= first})
+    if rank == 2 and left.rank == right.rank == 1:
+        return product(*[indexed(x, 1, {0: at[k]}) for k, x in enumerate((left, right))])
     return None
 
 
@@ -269,6 +271,29 @@ def without_copies(operands: Sequence[Math], factors: Collection[int]) -> list[M
     if all(copy or not m.rank for copy, m in zip(copies, operands, strict=True)):
         return [*operands]
     return [_number(x) if copy else m for x, copy, m in zip(parts, copies, operands, strict=True)]
+
+
+def with_outer(factors: Sequence[Math]) -> list[Math]:
+    """Factors with a bᵀ for (a 1ᵀ) ⊙ (1 bᵀ), copies of one vector as columns and of another one as rows."""
+    found = list(factors)
+    columns = [k for k, x in enumerate(factors) if _copied(x) == "columns"]
+    rows = [k for k, x in enumerate(factors) if _copied(x) == "rows"]
+    for k, j in zip(columns, rows, strict=False):
+        column, row = (within(factors[i]) for i in (k, j))
+        assert isinstance(column, MatMul) and isinstance(row, MatMul)
+        found[min(k, j)] = MatMul(column.left, row.right)
+    gone = {max(pair) for pair in zip(columns, rows, strict=False)}
+    return [x for k, x in enumerate(found) if k not in gone]
+
+
+def _copied(m: Math) -> str:
+    """How copies of a vector stand in a matrix."""
+    match within(m):
+        case MatMul(Fill(sp.S.One), Transpose(b)) if b.rank == 1 and not isinstance(within(b), Fill):
+            return "rows"
+        case MatMul(a, Transpose(Fill(sp.S.One))) if a.rank == 1 and not isinstance(within(a), Fill):
+            return "columns"
+    return ""
 
 
 def _number(parts: Parts) -> Math:

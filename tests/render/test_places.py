@@ -39,3 +39,13 @@ def test_means_of_arcs_are_told_apart() -> None:
 
     found = codegen(Model.parse("dim N\nparam x: N\nloss L = sum(asin(x)/x) + sum(atan(x)/x)"))
     assert "= arc_mean(0, x, 1, " in found and "= arc_mean(0, x, -1, 1)" in found and "arc_mean(0, x)" not in found
+
+
+def test_copies_of_two_vectors_are_their_outer_product() -> None:
+    found = page("dim N, D\nparam A: N x D, s: N, w: D\nloss L = sum(sin(A * s[:, None] * w))")
+    assert "s wᵀ" in found and "(1_N wᵀ)" not in found.split("Step 3")[1].split("Step 4")[0]
+
+
+def test_a_gradient_that_is_a_row_of_the_model_is_written_out_by_its_name() -> None:
+    found = page("dim D\ndata x: D\nparam W: D x D, b: D\nz = W @ x + b\nh = relu(z)\nloss L = sum(h**2) / 2")
+    assert "= h xᵀ" in found and "ReLU(z) xᵀ" not in found

@@ -238,7 +238,8 @@ class MatrixView(Writer):
             return []
         if upstream.id in self.context.derivation.forward_ids or not reads(contributions[0].value, upstream):
             return []
-        number, rest = self.rows.split(self.closed.get(upstream.id, self.rows.read_as.get(upstream.id, upstream)))
+        row = self.closed.get(upstream.id, self.rows.read_as.get(upstream.id, upstream))
+        number, rest = (self.rows.term if row.id in self.context.derivation.forward_ids else self.rows.split)(row)
         if s.step.total is not upstream:
             plain = contributed(self.rows, contributions, s.step.total)
             with self.rows.called(upstream, rest):
