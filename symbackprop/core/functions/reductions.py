@@ -13,7 +13,7 @@ from symbackprop.core.functions.calls import function, hint, plain, whole
 from symbackprop.core.functions.constants import causal_mask_of
 from symbackprop.core.functions.pointwise import abs, sqrt
 from symbackprop.core.graph import Node, Operand, mark
-from symbackprop.core.maths import A, Fn, Frac, Num, Pow, Sym, Words, X, Z, called, equal, minus
+from symbackprop.core.maths import A, Fn, Num, Pow, Words, X, Z, called, equal, minus
 from symbackprop.core.ops.indexing import argsort, sort
 from symbackprop.core.ops.reductions import prod
 from symbackprop.core.registry import known
@@ -23,8 +23,7 @@ from symbackprop.errors import ShapeError
 
 
 @known(means=(called("mean", X), " is the sum over the number of terms"),
-       title="mean of n terms", rule=("each gets ", Frac(Num(sp.S.One), Sym("n"))), by_entry=True, by_formula=True,
-       role=Role.AVERAGE)
+       title="mean", rule=("every term gets an equal share",), by_entry=True, by_formula=True, role=Role.AVERAGE)
 @function
 def mean(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
     """Σ over the axes, divided by how many entries that are."""
