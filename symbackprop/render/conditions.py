@@ -8,7 +8,7 @@ from dataclasses import replace
 import sympy as sp
 
 from symbackprop.core.maths import Array, Fn, Indicator, Math, Num, Prod, Relation, Sum, product, within
-from symbackprop.core.scalars import is_truth
+from symbackprop.core.scalars import TABLE, is_truth
 
 _OTHERWISE = {"<": "≥", "≥": "<", ">": "≤", "≤": ">", "=": "≠", "≠": "="}
 
@@ -31,10 +31,11 @@ def contrary(m: Math) -> Math | None:
         case Array(body) as whole:
             inside = contrary(body)
             return None if inside is None else replace(whole, body=inside)
-        case Prod((a, b), sp.S.One) | Fn("minimum", (a, b)):
+        case Prod((a, b), sp.S.One):
             return _either(contrary(a), contrary(b))
-        case Fn("maximum", parts):
-            return _both([contrary(x) for x in parts])
+        case Fn(name, (a, b)) if TABLE[name].chooses == (0, 1):
+            parts = contrary(a), contrary(b)
+            return _both(parts) if TABLE[name].largest else _either(*parts)
     return None
 
 
