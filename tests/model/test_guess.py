@@ -239,6 +239,35 @@ def test_loops_read_arrays_as_far_as_their_last_step_does(text: str, guess: str)
     assert parse_alone(text).remarks[0] == f"guessed: {guess}"
 
 
+@pytest.mark.parametrize(("text", "guess"), [
+    ("F.cross_entropy(logits, Y)", "dim N, D, data Y: N int < D, param logits: N x D"),  # it was refused
+    ("h = torch.tanh(x @ W1 + b1)\nF.cross_entropy(h @ W2 + b2, Y)",
+     "dim N, D, H, K, data x: N x D, Y: N int < K, param W1: D x H, b1: H, W2: H x K, b2: K"),
+    ("F.cross_entropy(logits, probs)", "dim N, param logits: N, probs: N"),
+    ("d = Categorical(logits=z)\n(d.log_prob(a) * adv).mean()", "dim N, D, data a: N int < D, param z: N x D, adv: N"),
+    ("emb = C[X]\nh = emb.view(emb.shape[0], -1) @ W\nF.cross_entropy(h, Y)",
+     "dim N, D, H, K, M, data X: H x K int < N, Y: H int < M, param C: N x D, W: D*K x M"),
+])
+def test_what_libraries_losses_compare_with_is_a_class_of_each_row(text: str, guess: str) -> None:
+    """``Categorical(logits=z).log_prob(a)`` was the cross-entropy with a as probabilities."""
+    assert parse_alone(text).remarks[0].partition("; ")[0] == f"guessed: {guess}"
+
+
+@pytest.mark.parametrize(("text", "guess"), [
+    ("h = np.zeros(6)\nh[0] = np.var(r)\nfor t in range(1, 6):\n    h[t] = w + a * r[t-1]**2\nnp.sum(r**2 / h)",
+     "param r: 6, w, a"),  # it was of 5, and refused
+    ("K = F.elu(k) + 1\ntorch.einsum('nd,ne->de', K, v).sum()", "dim N, D, H, param k: N x D, v: N x H"),
+    ("m = torch.relu(h[src] @ W)\nout = torch.zeros_like(h).index_add(0, dst, m)\nout.sum()",
+     "dim N, D, H, data src: H int < N, dst: H int < N, param h: N x D, W: D x D"),
+    ("R = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])\nnp.sum((P @ R.T - Q)**2)",
+     "dim N, param a, P: N x 2, Q: N x 2"),
+    ("z = x - x.mean(dim=0)\nc = z.T @ z / 3\nc.pow(2).sum()", None),  # it was a KeyError
+])
+def test_what_lines_say_of_arrays_that_others_compute(text: str, guess: str | None) -> None:
+    model = parse_alone(text)
+    assert guess is None or model.remarks[0] == f"guessed: {guess}"
+
+
 @pytest.mark.parametrize(("lines", "guess"), [
     ("x = torch.randn(10, 3)\ny = torch.randn(10)\nw = torch.randn(3, requires_grad=True)\n"
      "loss = ((x @ w - y)**2).mean()", "data x: 10 x 3, y: 10, param w: 3"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import reduce
 from itertools import accumulate, chain, count, zip_longest
@@ -53,6 +54,10 @@ _MOST_AXES = 8  # what wants more wants ever more, as t in Z[t] * (t - t[y])
 _NORM = "norm"
 _PATTERN = "einsum"
 _CLASSES = "one_hot"  # what is given integers
+_OF_CLASSES = ("cross_entropy", "nll")
+_SHARES = lazy(r"p|q|.*(prob|soft|dist|mix|smooth|one_?hot|teacher).*")  # targets called so are no classes
+_RESHAPED = ("reshape", "flatten")
+_ADDED = "index_add"
 _PRODUCT = "dot"  # what @ is as a function
 Known: TypeAlias = dict[str, list[sp.Expr]]  # the shapes that are declared
 
@@ -70,6 +75,7 @@ class Shapes:
         self.known, self.given = known or {}, sizes or {}
         self.repeats = tree.Written(R) in body  # vectors, down the columns of a matrix
         shapes = [n for e in tree.equations(body) for n in _sizes_in_shapes(e.value)]
+        self.labels = _labels(body, [*leaves, *self.known])
         body = tree.with_values(body, lambda value: _without_dots(value, [*leaves, *self.known]))
         equations = [*tree.equations(body)]
         bounds = [bound for loop in tree.loops(body) for bound in (loop.start, loop.stop)]
@@ -83,7 +89,7 @@ class Shapes:
                 if isinstance(base, tree.Name)}
         self.listed = _numbers_listed(body)
         self.numbers = _numbers_beside(body) | self.listed
-        self.ranks = _first_ranks(body, leaves, axes, self.counts | self.numbers)
+        self.ranks = _first_ranks(body, leaves, axes, self.counts | self.numbers, self.labels)
         inside = {n for e in equations for n in _inside_arrays(e.value)}
         self.apart = {n for n in leaves if n not in axes and n not in inside and self.ranks[n] == 1}
         self.ranks |= dict.fromkeys(self.apart, 0)
@@ -167,12 +173,17 @@ class Shapes:
         self.values: dict[str, Shape] = {}
         self.behind: dict[str, dict[str, int]] = {n: {n: 0} for n in self.ranks}
         self.steps: dict[str, Size] = {}
+        self.read = list[tuple[Size, Size]]()  # sizes of axes, and how many entries loops read of them
         self.picks = dict[str, list[str]]()  # what is one place so far in what names are
         self.farthest: dict[str, dict[tuple[str, int], int]] = {}  # by counters, what their last step reads of names
         for size, (array, place) in self.given.items():
             self.ranks[array] = max(self.ranks[array], place + 1 if place >= 0 else -place)
             self.found.equate(self.sizes[size], *self.leaves[array][place:][:1])
         self._block(body)
+        for size, read in self.read:
+            more = self.found.value(size) - self.found.value(read)
+            if not more.is_positive:
+                self.found.equate(read, size)
 
     def _block(self, body: Sequence[tree.Statement]) -> None:
         """Equations one after the other; those of a loop twice, which read what the step before gave."""
@@ -187,7 +198,8 @@ class Shapes:
                 self._equation(s)
 
     def _equation(self, s: tree.Equation) -> None:
-        name, size, shape = s.target.name, self._size_of(s.value), self.of(s.value)
+        listed = isinstance(s.value, tree.Call)  # as an array
+        name, size, shape = s.target.name, self._size_of(s.value), (self._side if listed else self.of)(s.value)
         counter = s.target.index.name if isinstance(s.target.index, tree.Name) else ""
         step = [] if s.target.index is None else [self.steps.get(counter) or self.found.fresh()[0]]
         self.values[name] = [*step, *shape]
@@ -284,7 +296,8 @@ class Shapes:
             self.dotted |= dict.fromkeys(data, shape[0])
         elif (len(shape), len(other)) == (1, 2) and isinstance(left, tree.Name) and left.name in data:
             self.in_front.add(left.name)
-        elif (len(shape), len(other)) == (2, 2) and isinstance(right, tree.Name) and [right.name] == data:
+        elif (len(shape), len(other)) == (2, 2) and isinstance(right, tree.Name) and [right.name] == data and (
+                right.name in self.leaves):
             self.behind_weights[right.name] = None
 
     def _see_weights(self, *sides: tree.Expr) -> None:
@@ -454,7 +467,7 @@ class Shapes:
                 name = base.name if isinstance(base, tree.Name) else ""
                 last = 0 if ahead is None else self.farthest[counter].get((name, axis), ahead)
                 if ahead is not None and ahead == last >= 0:  # which the last step has too
-                    self.found.equate(self.found.size(self.found.value(steps) + ahead), size)
+                    self.read.append((size, self.found.size(self.found.value(steps) + ahead)))
         return [*found, *rest]
 
     def _wish_entries(self, expr: tree.Expr, rank: int) -> None:
@@ -475,8 +488,8 @@ class Shapes:
                 return own or self._places(base)
             case tree.Call() if _plain_name(expr) not in TABLE:
                 return []
-            case tree.Chain() if any(sign in _PRODUCTS for sign, _ in expr.rest):
-                return []
+            case tree.Chain(first, ((sign, _), *_)) if sign in _PRODUCTS:
+                return self._places(first) if sign == "@" else []
         return [*dict.fromkeys(chain.from_iterable(map(self._places, tree.parts(expr))))]
 
     def _sliced(self, part: tree.Slice, size: Size) -> Size:
@@ -529,6 +542,8 @@ class Shapes:
                 size = self._computed(only)
                 for there in self.of(array)[-int(place) :][:1] if size is not None else ():
                     self.found.equate(there, self.found.size(size))
+            case (array, tree.Name(place), source, *_) if name == _ADDED and place in self.leaves:
+                return self._added_at(array, place, source, _axis_of(replace(expr, args=())) if expr.options else 0)
             case (array, places, *_) if name == _ALONG:
                 return self._along(array, places, _axis_of(expr))
         expr = _one_by_one(expr, name)
@@ -544,7 +559,7 @@ class Shapes:
         self._fit(expr, shapes, composed(name).asks)
         if composed(name).target == 1 and [*map(len, shapes[:2])] == [1, 1] and not self._tried(expr, shapes):
             self._give_a_class(expr, shapes)
-        if composed(name).target == 1 and len(shapes) > 1 and self._is_counting(expr.args[1]) and (
+        if composed(name).target == 1 and len(shapes) > 1 and self._is_of_rows(expr.args[1]) and (
                 len(shapes[0]) <= len(shapes[1]) and self.before == self.ranks):  # of each row, which place it is
             self._with_axes(self._leaves_in(expr.args[0]), expr.args[0], len(shapes[1]) + 1)
         if composed(name).target == 1 and len(shapes) > 1 and isinstance(expr.args[1], tree.Name):
@@ -556,6 +571,10 @@ class Shapes:
         if name in TABLE or composed(name).target == 1 or (expr.args[1:] and all(shapes) and is_by_entry(expr)):
             return self._alike(expr.args, shapes)
         return self._tried(expr, shapes, entry)
+
+    def _is_of_rows(self, target: tree.Expr) -> bool:
+        """Whether a target is a class of each row."""
+        return self._is_counting(target) or (isinstance(target, tree.Name) and target.name in self.labels)
 
     def _is_counting(self, expr: tree.Expr) -> bool:
         return _counts_up(expr) or (isinstance(expr, tree.Name) and expr.name in self.counting)
@@ -574,11 +593,25 @@ class Shapes:
                     self.found.equate(size, other)
         return found
 
+    def _added_at(self, array: tree.Expr, place: str, source: tree.Expr, axis: int) -> Shape:
+        """What is added to an array along an axis, one slice for each place."""
+        shape, added = self.of(array), self.of(source)
+        self._widen([tree.Name(place)], 1)
+        if self.before == self.ranks and 0 < len(added) < len(shape):
+            self._with_rank(source, len(added), len(shape))
+        for k, (size, other) in enumerate(zip(shape, added, strict=False)):
+            if k == axis:
+                self.found.equate(self.below.setdefault(place, size), size)
+                self.found.equate(other, *self.leaves[place][:1])
+            else:
+                self.found.equate(size, other)
+        return shape
+
     def _give_a_class(self, call: tree.Call, shapes: Sequence[Shape]) -> None:
         """One target is a class: that of each row of x, where scores are made of ``x @ W``; where something asks for
         several, that of each row of scores, or they are probabilities."""
         scores, target, *_ = call.args
-        if not isinstance(target, tree.Name) or target.name not in self.leaves.keys() - self.shares or (
+        if not isinstance(target, tree.Name) or target.name not in self.leaves.keys() - self.shares - self.labels or (
                 not sounds_like_data(target.name)):
             return
         rows = self._leaves_in(scores).keys() & self.in_front
@@ -611,12 +644,14 @@ class Shapes:
         """``"bij,bjk->bik"``: leaves have an axis for each letter, of one size where the letter is one."""
         sizes = dict[str, Size]()
         for letters, array in zip(pattern.split("->")[0].replace(" ", "").split(","), arrays, strict=False):
-            if not isinstance(array, tree.Name) or array.name not in self.ranks or not letters.isalpha():
-                continue
-            if array.name not in self.lettered:  # else it has more axes somewhere else, which is told where it is read
+            shape = self.of(array) if letters.isalpha() else []
+            if letters.isalpha() and isinstance(array, tree.Name) and array.name in self.ranks and (
+                    array.name not in self.lettered):  # else it has more axes somewhere else, told where it is read
                 self.ranks[array.name] = len(letters)
                 self.lettered.add(array.name)
-            for letter, size in zip(letters, self.leaves[array.name], strict=False):
+            elif self.before == self.ranks and 0 < len(shape) < len(letters):  # elu(q) + 1
+                self._with_rank(array, len(shape), len(letters))
+            for letter, size in zip(letters, shape, strict=True) if len(shape) == len(letters) else ():
                 self.found.equate(sizes.setdefault(letter, size), size)
 
     def _as_reshaped(self, leaf: str, args: Sequence[tree.Expr]) -> None:
@@ -673,9 +708,13 @@ class Shapes:
         several = arrays if _takes_several(_plain_name(expr)) else arrays[:1]
         rank = least_rank(expr, len(several), shapes)
         for array, shape in zip(several, shapes, strict=False) if rank else ():
-            places = self._places(array) if rank == len(shape) + 1 else []
-            self.ranks |= dict.fromkeys(places, 1)  # U[i] has a row for each place, rather than U another axis
-            self._with_axes(self._leaves_in(array) if not places else (), array, rank)
+            self._with_rank(array, len(shape), rank)
+
+    def _with_rank(self, array: tree.Expr, found: int, rank: int) -> None:
+        """An expression that has ``found`` axes so far has so many."""
+        places = self._places(array) if rank == found + 1 else []
+        self.ranks |= dict.fromkeys(places, 1)  # U[i] has a row for each place, rather than U another axis
+        self._with_axes(self._leaves_in(array) if not places else (), array, rank)
 
     def _with_axes(self, leaves: Iterable[str], expr: tree.Expr, rank: int) -> None:
         """An expression has so many axes where the first of these leaves has them, of the data if some are."""
@@ -751,20 +790,22 @@ def _farthest(loop: tree.For) -> dict[tuple[str, int], int]:
     return found
 
 
-def _first_ranks(body: Sequence[tree.Statement], leaves: Sequence[str], axes: Mapping[str, int], counts: Container[str]
-                 ) -> dict[str, int]:
+def _first_ranks(body: Sequence[tree.Statement], leaves: Sequence[str], axes: Mapping[str, int], counts: Container[str],
+                 labels: AbstractSet[str]) -> dict[str, int]:
     """How many axes leaves have by their names, and by what is indexed, ``axes``: none that are an index themselves, or
     ``counts``."""
     steps = {loop.variable for loop in tree.loops(body)}  # x[t] may be a number as well
     arrays = any(needs_arrays(part) and not _is_step(part, steps) for part in tree.inside(body))
     named = [(i.name, items) for _, items in _indices(body) for i in items if isinstance(i, tree.Name)]
     places = {n for n, _ in named} - axes.keys()
-    classes = {c.args[0].name for c in tree.inside(body) if isinstance(c, tree.Call) and _plain_name(c) == _CLASSES
-               and isinstance(c.args[0], tree.Name)}
+    reshaped = any(isinstance(part, tree.Call) and _plain_name(part) in _RESHAPED for part in tree.inside(body))
+    tables = {n for n, items in named if reshaped and len(items) == 1 and _rank(n) > 1} - labels  # C[X].view(N, -1)
+    classes = labels | {c.args[0].name for c in tree.inside(body) if isinstance(c, tree.Call) and (
+        _plain_name(c) == _CLASSES) and isinstance(c.args[0], tree.Name)}
     several = ({n for n, items in named if any(map(_counts_up, items))} & places) | classes
     places |= classes
     rows = {n for part in tree.inside(body) for n in _summed(part, leaves)}
-    return {n: int(n in several) if n in places or n in counts else
+    return {n: 2 if n in tables & places else int(n in several) if n in places or n in counts else
             max(_rank(n) if arrays else 0, axes.get(n, 0), int(n in rows)) for n in leaves}
 
 
@@ -916,6 +957,15 @@ def _sizes_in(expr: tree.Expr) -> Iterator[str]:
     elif isinstance(expr, (tree.Tuple, tree.Chain, tree.Negative)):
         for part in tree.parts(expr):
             yield from _sizes_in(part)
+
+
+def _labels(body: Sequence[tree.Statement], names: Sequence[str]) -> set[str]:
+    """The names that libraries' losses take for classes, of several rows."""
+    dotted = (part for part in tree.inside(body) if isinstance(part, tree.Member))
+    calls = (call for part in dotted for call in tree.all_parts(_plain(part, names))
+             if isinstance(call, tree.Call) and call.function in _OF_CLASSES and len(call.args) > 1)
+    return {c.args[1].name for c in calls if isinstance(c.args[1], tree.Name) and c.args[1].name in names and not (
+        c.function == _OF_CLASSES[0] and _SHARES.fullmatch(c.args[1].name))}
 
 
 def _without_dots(expr: tree.Expr, names: Sequence[str]) -> tree.Expr:

@@ -446,8 +446,10 @@ keepdims=True)), axis=-1)
 s: Bernoulli.entropy (!logits) -> binary_cross_entropy_with_logits(logits, sigmoid(logits))
 s: Bernoulli.entropy (probs) -> -xlogy(probs, probs) - xlogy(1 - probs, 1 - probs)
 s: Normal.entropy (loc, scale) -> log(scale) + log(2 * pi) / 2 + 1/2 + zeros_like(loc)
-s: {Bernoulli|Categorical}.log_prob (x, !logits) -> -{binary_cross_entropy_with_logits|cross_entropy}(logits, x)
-f: {Bernoulli|Categorical}.log_prob (x, logits) -> -{binary_cross_entropy_with_logits|cross_entropy}(logits, x)
+s: {Bernoulli|Categorical}.log_prob (x, !logits) -> -{binary_cross_entropy_with_logits(logits, x)|nll(log_softmax(\
+logits), x)}
+f: {Bernoulli|Categorical}.log_prob (x, logits) -> -{binary_cross_entropy_with_logits(logits, x)|nll(log_softmax(\
+logits), x)}
 f: Binomial.log_prob (x, n|total_count, logits) -> lchoose(n, x) + logits * x - n * softplus(logits)
 s: Gamma.log_prob (x, concentration, rate) -> xlogy(concentration, rate) + (concentration - 1) * log(x) - rate * x \
 - lgamma(concentration)
