@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from symbackprop import derive, verify
 from symbackprop.errors import ModelError, ShapeError, SyntaxProblem
 from symbackprop.model.text import parse, parse_alone, to_text
 from symbackprop.verified import first_difference
+from tests.core.helpers import value
 
 
 @pytest.mark.parametrize(
@@ -253,7 +255,23 @@ def test_what_libraries_losses_compare_with_is_a_class_of_each_row(text: str, gu
     assert parse_alone(text).remarks[0].partition("; ")[0] == f"guessed: {guess}"
 
 
+@pytest.mark.parametrize(("lines", "read"), [
+    ("v, i = torch.topk(x, 3, dim=-1)\nloss L = v.sum()", "topk(x, 3).sum()"),
+    ("v, i = x.topk(2)\nloss L = v.sum() + w[i].sum()", "topk(x, 2).sum() + w[argsort(-x)[:2]].sum()"),
+    ("loss L = x.topk(3).values.sum()", "topk(x, 3).sum()"),
+    ("loss L = torch.topk(x, 2, largest=False)[0].sum()", "-topk(-x, 2).sum()"),
+    ("loss L = w[torch.topk(x, 2, largest=False).indices].sum()", "w[argsort(x)[:2]].sum()"),
+    ("v, i = torch.sort(x, descending=True)\nloss L = (v * w[i]).sum()", "(-sort(-x) * w[argsort(-x)]).sum()"),
+])
+def test_the_largest_entries_come_with_their_places(lines: str, read: str) -> None:
+    given = {"x": np.array([0.3, 0.9, 0.1, 0.7]), "w": np.array([5.0, -2.0, 3.0, 4.0])}
+    ours, theirs = (parse(f"param x: 4, w: 4\n{text}").equations["L"] for text in (lines, f"loss L = {read}"))
+    np.testing.assert_array_equal(value(ours, **given), value(theirs, **given))
+
+
 @pytest.mark.parametrize(("text", "guess"), [
+    ("s, i = torch.topk(x @ W, 2, dim=-1)\n(s * torch.gather(y, 1, i)).sum()",
+     "dim N, D, H, K, data x: N x D, y: N x K, param W: D x H"),
     ("h = np.zeros(6)\nh[0] = np.var(r)\nfor t in range(1, 6):\n    h[t] = w + a * r[t-1]**2\nnp.sum(r**2 / h)",
      "param r: 6, w, a"),  # it was of 5, and refused
     ("K = F.elu(k) + 1\ntorch.einsum('nd,ne->de', K, v).sum()", "dim N, D, H, param k: N x D, v: N x H"),

@@ -26,6 +26,7 @@ from symbackprop.model.text.calls import NUMPY, asked_sizes, callee
 from symbackprop.model.text.chosen import is_mask
 from symbackprop.model.text.languages import R, along
 from symbackprop.model.text.sizes import SIGNS, Shape, Size, Sizes, is_fixed, plain, written
+from symbackprop.model.text.spellings import PLACES
 from symbackprop.model.text.trials import is_by_entry, least_equal, least_rank, shape_of, with_number
 from symbackprop.patterns import lazy
 
@@ -172,6 +173,7 @@ class Shapes:
         self.leaves |= {n: [*map(self.found.size, shape)] for n, shape in self.known.items()}
         self.values: dict[str, Shape] = {}
         self.behind: dict[str, dict[str, int]] = {n: {n: 0} for n in self.ranks}
+        self.where = set[str]()  # places that are computed
         self.steps: dict[str, Size] = {}
         self.read = list[tuple[Size, Size]]()  # sizes of axes, and how many entries loops read of them
         self.picks = dict[str, list[str]]()  # what is one place so far in what names are
@@ -180,10 +182,10 @@ class Shapes:
             self.ranks[array] = max(self.ranks[array], place + 1 if place >= 0 else -place)
             self.found.equate(self.sizes[size], *self.leaves[array][place:][:1])
         self._block(body)
-        for size, read in self.read:
-            more = self.found.value(size) - self.found.value(read)
+        for axis, read in self.read:
+            more = self.found.value(axis) - self.found.value(read)
             if not more.is_positive:
-                self.found.equate(read, size)
+                self.found.equate(read, axis)
 
     def _block(self, body: Sequence[tree.Statement]) -> None:
         """Equations one after the other; those of a loop twice, which read what the step before gave."""
@@ -206,6 +208,7 @@ class Shapes:
         behind = {n: picked - len(step) for n, picked in self._leaves_in(s.value).items()}
         self.behind[name] = behind | self.behind.get(name, {})
         self.picks[name] = self._places(s.value)
+        self.where |= {name} if self._is_found(_first_of_two(s.value, self.leaves)) else set()
         if size is not None:
             self.sizes[name] = size
 
@@ -385,6 +388,9 @@ class Shapes:
             return self.behind.get(expr.name, {})
         if dialect.size_asked(expr) is not None:  # of which no axis is one of it
             return {}
+        one = _first_of_two(expr, self.leaves)
+        if one is not expr:
+            return self._leaves_in(one)
         if isinstance(expr, tree.Index):
             whole = isinstance(expr.base, tree.Tuple) or _gives_several(expr.base)
             whole |= is_mask(expr.items[0], self.masks)
@@ -582,16 +588,22 @@ class Shapes:
     def _along(self, array: tree.Expr, places: tree.Expr, axis: int) -> Shape:
         """What is read at places along an axis: both have as many axes, and the places are below the size of that."""
         shape, found = self.of(array), self.of(places)
-        few, rank = (array, len(found)) if len(shape) < len(found) else (places, len(shape))
-        if len(shape) != len(found) and self.before == self.ranks:
-            self._with_axes(self._leaves_in(few), few, rank)
+        rank = max(len(shape), len(found), axis + 1)
+        few = [expr for expr, sizes in ((array, shape), (places, found)) if len(sizes) < rank]
+        if few and self.before == self.ranks:
+            self._with_axes(self._leaves_in(few[0]), few[0], rank)
         elif len(shape) == len(found) and -len(shape) <= axis < len(shape):
-            for leaf in self._leaves_in(places):
+            for leaf in self._leaves_in(places) if not self._is_found(places) else ():
                 self.found.equate(self.below.setdefault(leaf, shape[axis]), shape[axis])
             for k, (size, other) in enumerate(zip(shape, found, strict=True)):
                 if k != axis % len(shape):
                     self.found.equate(size, other)
         return found
+
+    def _is_found(self, places: tree.Expr) -> bool:
+        """Whether places are where something stands: what they are of is no integer."""
+        return any((isinstance(part, tree.Call) and _plain_name(part) in PLACES.values()) or (
+            isinstance(part, tree.Name) and part.name in self.where) for part in tree.all_parts(places))
 
     def _added_at(self, array: tree.Expr, place: str, source: tree.Expr, axis: int) -> Shape:
         """What is added to an array along an axis, one slice for each place."""
@@ -957,6 +969,12 @@ def _sizes_in(expr: tree.Expr) -> Iterator[str]:
     elif isinstance(expr, (tree.Tuple, tree.Chain, tree.Negative)):
         for part in tree.parts(expr):
             yield from _sizes_in(part)
+
+
+def _first_of_two(expr: tree.Expr, names: Container[str]) -> tree.Expr:
+    """What PyTorch gives with places, or these."""
+    one = dialect.first_of_two(expr, names) if isinstance(expr, tree.Index) else None
+    return expr if one is None else one
 
 
 def _labels(body: Sequence[tree.Statement], names: Sequence[str]) -> set[str]:

@@ -109,6 +109,7 @@ t m: scatter_add (x, dim#, index, src) -> x + put_along_axis(src, index, dim, x.
 n t: searchsorted (edges|a|sorted_sequence, x|v|input) -> searchsorted(edges, x)
 t: bucketize (x, boundaries) -> searchsorted(boundaries, x)
 n t m: argmax argmin (x, axis|dim=None, keepdims|keepdim=False) -> @(x, axis=axis, keepdims=keepdims)
+t m: argsort (x, axis|dim=-1, descending:True) -> argsort(-x, axis=axis)
 n t m: quantile (x, q, axis|dim=None, keepdims|keepdim=False) -> quantile(x, q, axis=axis, keepdims=keepdims)
 n: percentile (x, q, axis=None, keepdims=False) -> quantile(x, q / 100, axis=axis, keepdims=keepdims)
 t m: var std (x, axis|dim=None, unbiased:{False|True}, keepdims|keepdim=False) -> @(x, axis=axis, keepdims=keepdims{|, \
@@ -798,6 +799,10 @@ t: batch_norm (x, mean|running_mean, var|running_var, weight{~None|}, bias{~None
 {|swapaxes(swapaxes(}running_batch_norm(x, mean, var, eps=eps, axis=1){|, 1, -1) * weight + bias, 1, -1)}
 t: rms_norm (x, normalized_shape(1)) -> rms_norm(x, eps=2.220446049250313e-16)
 v: sort (x, axis|dim=-1, descending:True) -> flip(sort(x, axis=axis), axis=axis)
+v: topk (x, k, axis|dim=-1, largest~True, sorted~True) -> topk(x, k, axis=axis)
+v: topk (x, k, axis|dim=-1, largest:False, sorted~True) -> -topk(-x, k, axis=axis)
+v t m: topk_places (x, k, axis|dim{~-1|:1|:0}, largest~True, sorted~True) -> argsort(-x, axis={-1|1|0})[{..., |:, |}:k]
+v t m: topk_places (x, k, axis|dim{~-1|:1|:0}, largest:False, sorted~True) -> argsort(x, axis={-1|1|0})[{..., |:, |}:k]
 v: kthvalue (x, k##) -> take(sort(x, axis=-1), k - 1, axis=-1)
 v: median (x, axis|dim, keepdims|keepdim~False) -> take(sort(x, axis=axis), floor_divide(x.shape[axis] - 1, 2), \
 axis=axis)
@@ -859,7 +864,7 @@ _SAME = """
     i0e i1e xlog1py
 """
 SAME = frozenset(_SAME.split())  # beside functions of every entry: what all libraries mean by these names
-_PLACES = "max argmax, min argmin, sort argsort"  # what gives the indices alone
+_PLACES = "max argmax, min argmin, sort argsort, topk topk_places"  # what gives the indices alone
 _BY_RANK = "dot outer"
 _OTHERWISE = "std var max min median sort roll repeat"
 _ALONG, _WITH_PLACES = "softmax log_softmax cumsum cumprod logcumsumexp", "max min median sort topk cummax cummin"
