@@ -182,7 +182,7 @@ def test_letters_and_subscripts() -> None:
         ("loss L = np.random(X)", "an array is declared"),
         ("loss L = X.shape[2]", "one of 2 is chosen by a whole number from -2 to 1"),
         *[(f"loss L = sum({called})", "may mean something else than") for called in (
-            "U.max(dim=1)", "torch.max(U, 1)", "torch.topk(U, 1)[1]", "torch.cumsum(U)", "np.pad(U, 1, 'edge', q=2)",
+            "U.max(dim=1)", "torch.max(U, 1)", "torch.cummax(U, 0)[1]", "torch.cumsum(U)", "np.pad(U, 1, 'edge', q=2)",
             "torch.svd(U)[2]", "F.smooth_l1_loss(X, X, 2)")],
         *[(f"loss L = {norm}", "such a norm of a matrix, U (D x D), is one of its columns") for norm in (
             "np.linalg.norm(U, 1)", "torch.linalg.norm(U, ord=2)", "‖U‖_1")],
@@ -203,7 +203,6 @@ def test_letters_and_subscripts() -> None:
         ("for t in range(3):\n    z[t] = x", "a loop is written `for t in 1..T:`"),
         ("loss L = U.var()", "divides by n in NumPy and by n - 1 in PyTorch"),
         ("loss L = sum(U.max(1)[0])", "all of the values in PyTorch"),
-        ("loss L = sum(U.topk(2)[0])", "all of the values in PyTorch"),
         ("loss L = sum(int(2.7) * U)", "no function 'int'"),
         ("loss L = sum(focal(X, y))", "focal takes a 0 or 1 for every logit"),
         ("loss L = sum(U.astype(int))", "no function 'astype'"),

@@ -10,7 +10,9 @@ import pytest
 from symbackprop.errors import ModelError
 from symbackprop.model.text import parse_alone, to_text
 from symbackprop.verify.interpreter import evaluate
+from tests.core.helpers import value
 
+RNG = np.random.default_rng(5)
 STEP = "h = np.tanh(h @ W + b)"
 PROGRAMS = [
     f"params = [(W1, b1), (W2, b2)]\nh = x\nfor W, b in params:\n    {STEP}\nloss = h.sum()",
@@ -20,6 +22,8 @@ PROGRAMS = [
     "Ws = [W2, W1]\nh = x\nfor W in reversed(Ws):\n    h = h @ W\nloss = h.sum() + sum(np.sum(W**2) for W in Ws)",
     "Ws = [W1, W2]\nloss = sum([np.sum(W**2) for W in Ws]) * len(Ws)",
     "Ws = [W1, W2]\nh = x\nfor i, W in enumerate(Ws):\n    h = (i + 1) * np.tanh(h @ W)\nloss = h.sum()",
+    "Ws = [W1, W2]\nh = x\nfor i, W in enumerate(Ws, 1):\n    h = i * np.tanh(h @ W)\nloss = h.sum()",
+    "Ws = [W1, W2]\nh = x\nfor i, W in enumerate(Ws, start=2):\n    h = i * np.tanh(h @ W)\nloss = h.sum()",
     "*hidden, last = [W1, W2]\nh = x\nfor W in hidden:\n    h = np.tanh(h @ W)\nloss = np.sum(h @ last)",
     "first, *rest = [W1, W2]\nh = x @ first\nfor W in rest:\n    h = np.tanh(h @ W)\nloss = np.sum(h)",
     "params = [W1] + [W2]\nloss = np.sum(x @ params[0] @ params[1])",
@@ -91,3 +95,59 @@ def test_a_list_of_one_function_is_no_array_of_another() -> None:
                "def g(Ws):\n    return Ws[0].sum()\nloss = f(x).sum() + g(W3)")
     with pytest.raises(ModelError, match="Ws stands for something else here"):
         parse_alone(program)
+
+
+def _of_class(made: str, forward: str, last: str = "net = Net()") -> str:
+    return ("class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+            f"{made}    def forward(self, x):\n{forward}{last}\nloss = net(x).pow(2).sum()")
+
+
+_TWO = "        self.fc_0 = nn.Linear(4, 4)\n        self.fc_1 = nn.Linear(4, 4)\n"
+_BY_HAND = "        x = torch.relu(self.fc_0(x))\n        x = torch.relu(self.fc_1(x))\n        return x\n"
+
+
+@pytest.mark.parametrize(("made", "forward"), [
+    ("nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)])", "for f in self.fc:\n            x = torch.relu(f(x))\n"),
+    ("nn.ModuleList([nn.Linear(4, 4) for _ in range(2)])", "for f in self.fc:\n            x = torch.relu(f(x))\n"),
+    ("nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)])",
+     "for i in range(len(self.fc)):\n            x = torch.relu(self.fc[i](x))\n"),
+    ("nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)])",
+     "x = torch.relu(self.fc[0](x))\n        x = torch.relu(self.fc[-1](x))\n"),
+    ("nn.ModuleList([nn.Linear(4, 4) for k in range(2)])",
+     "for i, f in enumerate(self.fc):\n            x = torch.relu(f(x)) * (1 + 0 * i)\n"),
+])
+def test_lists_of_layers_are_their_layers(made: str, forward: str) -> None:
+    """They were refused: m was an object of a class without forward."""
+    listed = parse_alone(_of_class(f"        self.fc = {made}\n", f"        {forward}        return x\n"))
+    by_hand = parse_alone(_of_class(_TWO, _BY_HAND))
+    given = {name: RNG.normal(size=row.shape) for name, row in by_hand.params.items()} | {"x": RNG.normal(size=4)}
+    assert {*listed.params} == {*by_hand.params}
+    np.testing.assert_allclose(value(listed.results()[0], **given), value(by_hand.results()[0], **given), rtol=1e-12)
+
+
+def test_lists_of_two_classes_with_one_name_are_refused() -> None:
+    """One class must not get the layers of the other."""
+    made = "        self.fc = nn.ModuleList([nn.Linear({}, 3)])\n"
+    forward = "        for f in self.fc:\n            x = f(x)\n        return x\n"
+    first, second = (_of_class(made.format(n), forward).partition("net =")[0] for n in (4, 3))
+    with pytest.raises(ModelError, match="ModuleList"):
+        parse_alone(first + second.replace("Net", "Other") + "a = Net()\nb = Other()\nloss = b(a(x)).sum()")
+
+
+@pytest.mark.parametrize("text", [
+    "Ws = [np.random.randn(4, 5), np.random.randn(5, 3)]\nh = x\n"
+    "for i in range(2):\n    h = np.tanh(h @ Ws[i])\nnp.sum(h**2)",
+    "Ws = [np.random.randn(4, 5), np.random.randn(5, 3)]\nh = np.tanh(x @ Ws[0])\n"
+    "for i in range(1, len(Ws)):\n    h = np.tanh(h @ Ws[i])\nnp.sum(h**2)",
+])
+def test_entries_that_a_loop_counts_are_those_of_the_list(text: str) -> None:
+    model = parse_alone(text)
+    given = {name: RNG.normal(size=row.shape) for name, row in model.params.items()}
+    x, (first, second) = RNG.normal(size=4), given.values()
+    expected = np.sum(np.tanh(np.tanh(x @ first) @ second) ** 2)
+    np.testing.assert_allclose(value(model.results()[0], x=x, **given), expected, rtol=1e-12)
+
+
+def test_a_last_line_whose_entries_are_put_in_asks_for_no_gradient() -> None:
+    remarks = parse_alone("Ws = [W1, W2]\nloss = 0\nfor W in Ws:\n    loss = loss + np.sum(W**2)").remarks
+    assert not any("gradients are derived" in remark for remark in remarks)

@@ -70,6 +70,14 @@ class _Lists:
         return [token._replace(text=names[token.text]) if token.text in names else token for token in tokens]
 
 
+def repeated_layers(tokens: Sequence[Token]) -> list[Token]:
+    """The list ``[nn.Linear(4, 4) for _ in range(3)]`` written out; any other as it is."""
+    begin, loop, end = outermost(tokens) or (0, 0, 0)
+    times = _times(tokens[loop:end]) if not begin and end == len(tokens) - 1 else None
+    inner = None if times is None else _repeated(tokens[1:loop], tokens[loop + 1].text, times)
+    return [*tokens] if inner is None else [tokens[0], *inner, tokens[-1]]
+
+
 def outermost(tokens: Sequence[Token]) -> tuple[int, int, int] | None:
     """Where the first bracket opens in which there is one loop, of no condition but in a sum, where that begins, and
     where it closes."""

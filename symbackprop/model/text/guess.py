@@ -220,8 +220,9 @@ def _statements(text: str) -> tuple[Sequence[tree.Statement], Container[str], bo
     with_its_signs(lines, language(text))
     counts = any(map(_counts_with_names, lines))
     typed, lines[-1] = lines[-1], _differentiated(lines)
+    asked = [tree.Said(typed.number, _DERIVED)] * (lines[-1] != typed)
     reader = Reader(lines, [])
-    found: list[tree.Statement] = [*reader.notes, *[tree.Said(typed.number, _DERIVED)] * (lines[-1] != typed)]
+    found: list[tree.Statement] = [*reader.notes, *asked]
     while reader.place < len(lines) - 1 or (reader.place < len(lines) and _gives_a_name(lines[-1])):
         place = reader.place
         for statement in reader.statement(lines[0].indent, 0):

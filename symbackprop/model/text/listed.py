@@ -3,13 +3,15 @@ lines once for each entry, and what is read of one is what stands there."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import accumulate, chain, pairwise, takewhile
 from typing import TypeAlias
 
 from symbackprop.model.text.comprehensions import outermost
+from symbackprop.model.text.lists_of_self import OfSelf
 from symbackprop.model.text.tokens import NAME, NUMBER, TEXT, Line, Token, ended, problem
 from symbackprop.model.text.writing import FreeNames, between_commas, closing, words
 
@@ -20,9 +22,16 @@ Entry: TypeAlias = Sequence[Token]  # a name, or several in brackets
 def with_lists(lines: list[Line]) -> list[int]:
     """Put lines with the entries of lists in the place of those that read lists which are written out; the numbers of
     the loops over these."""
-    known = _Lists(lines) if len(lines) <= _MOST_LINES else None
-    if known is None or not known.entries:
+    if len(lines) > _MOST_LINES:
         return []
+    own = OfSelf(lines)
+    known = _Lists(lines, own.names)
+    changed = _with_entries(lines, known) if known.entries else []
+    own.put_back(lines, known.entries)
+    return changed
+
+
+def _with_entries(lines: list[Line], known: _Lists) -> list[int]:
     for line in [line for line in lines if line.tokens[0].text == "def"]:
         known.give(lines, line)
     known.check(lines)
@@ -45,7 +54,8 @@ def with_lists(lines: list[Line]) -> list[int]:
 class _Lists:
     """The lists of a text that get their entries on one line, over which loops go or of which parts are taken."""
 
-    def __init__(self, lines: list[Line]) -> None:
+    def __init__(self, lines: list[Line], own: Container[str] = ()) -> None:
+        self.own = own  # which functions of a class share
         self.entries: dict[str, list[Entry]] = {}
         names = FreeNames(token.text for line in lines for token in line.tokens)
         self.given = Counter(chain.from_iterable(map(given_names, lines)))
@@ -81,7 +91,7 @@ class _Lists:
     def _take(self, lines: list[Line], k: int, names: FreeNames) -> None:
         """A list that a line writes out, whose entries are names, several of these, or layers that get names."""
         name, value = lines[k].tokens[0], lines[k].tokens[2:-1]
-        if self._is_anothers(lines, k, name.text):
+        if name.text not in self.own and self._is_anothers(lines, k, name.text):
             return
         made_of = self.value(value) if any(token.is_sign("+") for token in value) else None
         if made_of is not None and self._stay(lines, k, made_of):
@@ -89,10 +99,12 @@ class _Lists:
         if len(value) < 3 or not value[0].is_sign("["):
             return
         parts = [part for part in between_commas(value[1:-1]) if part]
-        read = any(part[0].is_sign("(") for part in parts) or any(_goes_over(line, name.text) for line in lines)
+        read = name.text in self.own or any(part[0].is_sign("(") for part in parts) or any(
+            _goes_over(line, name.text) for line in lines)
         if closing(value, 0) != len(value) - 1 or not read:
             return
-        layers = [part for part in parts if part[0].text == "nn"]
+        layers = [part for part in parts if _makes(part) or (
+            name.text in self.own and part[1:2] and part[1].is_sign("("))]
         if not parts or len(parts) > _MOST_ENTRIES or not all(_is_entry(part) or part in layers for part in parts):
             return
         if not self._stay(lines, k, [part for part in parts if part not in layers]):
@@ -182,7 +194,7 @@ class _Lists:
         place = next((j for j, token in enumerate(head.tokens) if token.text == "in"), 0)
         if head.tokens[0].text != "for" or not place or not head.tokens[-2].is_sign(":") or not below:
             return None
-        rows = self.rows(head.tokens[1:place], head.tokens[place + 1 : -2])
+        rows = self.rows(head.tokens[1:place], head.tokens[place + 1 : -2]) or self.counted(head, below)
         changed = {*chain.from_iterable(map(given_names, below))}
         if not rows or any("append" in map(TEXT, line.tokens) for line in below) or not changed.isdisjoint(
                 {*rows[0], *(token.text for row in rows for token in row.values())}):
@@ -192,6 +204,23 @@ class _Lists:
         less = len(below[0].indent) - len(head.indent)
         inner = [line._replace(indent=line.indent[less:]) for line in below]
         return [line._replace(tokens=tuple(_put(line.tokens, row))) for row in rows for line in inner]
+
+    def counted(self, head: Line, below: Sequence[Line]) -> list[dict[str, Token]] | None:
+        """The steps of ``for i in range(len(Ws)):`` with ``Ws[i]`` below; None of any other loop."""
+        head = self.read(head)
+        texts = [*map(TEXT, head.tokens)]
+        bounds = "".join(texts[5:-3]).split(",")
+        if texts[2:5] != ["in", "range", "("] or not all(map(_of_numbers, bounds)) or len(bounds) > 2 or not any(
+                token.text in self.entries and self._counts(line.tokens[k + 1 :], texts[1])
+                for line in below for k, token in enumerate(line.tokens)):
+            return None
+        steps = range(*map(_computed, bounds))
+        few = 0 < len(steps) <= _MOST_ENTRIES
+        return [{texts[1]: head.tokens[1]._replace(kind=NUMBER, text=str(j))} for j in steps] if few else None
+
+    def _counts(self, tokens: Sequence[Token], counter: str) -> bool:
+        """Whether an index stands there that a counter is in."""
+        return bool(tokens) and tokens[0].is_sign("[") and counter in map(TEXT, tokens[1 : closing(tokens, 0)])
 
     def collected(self, tokens: list[Token]) -> list[Token]:
         """The tokens of ``sum(f(W) for W in Ws)`` as those of ``(f(W1) + f(W2))``, of a list as those of a list."""
@@ -241,12 +270,15 @@ class _Lists:
             return _sliced(self.entries[texts[0]], inside)
         if not inside or texts[0] not in _OF_LISTS:
             return None
-        each = [self.value(part) for part in between_commas(inside)]
+        args, begin = between_commas(inside), 0
+        if texts[0] == "enumerate" and len(args) == 2 and args[1][-1].text.isdigit():
+            args, begin = args[:1], int(args[1][-1].text)
+        each = [self.value(part) for part in args]
         lists = [part for part in each if part is not None]
         if len(lists) != len(each) or (texts[0] != "zip" and len(lists) != 1):
             return None
         if texts[0] == "enumerate":
-            lists.insert(0, [[tokens[0]._replace(kind=NUMBER, text=str(j))] for j in range(len(lists[0]))])
+            lists.insert(0, [[tokens[0]._replace(kind=NUMBER, text=str(begin + j))] for j in range(len(lists[0]))])
         if texts[0] in ("zip", "enumerate"):
             return [[*chain.from_iterable(row)] for row in zip(*lists, strict=False)]
         return lists[0][::-1] if texts[0] == "reversed" else lists[0]
@@ -309,9 +341,12 @@ def _reads(line: Line, name: str) -> bool:
 
 
 def _goes_over(line: Line, name: str) -> bool:
-    """Whether a line has a loop over a list, or over what is made of it, or takes it apart."""
+    """Whether a line has a loop over a list or what is made of it, reads a counted entry, or takes it apart."""
     behind = [*map(TEXT, line.tokens)]
-    return ("in" in behind and name in behind[behind.index("in") :]) or ("*" in behind[:3] and name in behind[4:])
+    counted = any(token.text == name and after.is_sign("[") and line.tokens[k + 2].kind == NAME
+                  for k, (token, after) in enumerate(pairwise(line.tokens[:-1])))
+    over = "in" in behind and name in behind[behind.index("in") :]
+    return counted or over or ("*" in behind[:3] and name in behind[4:])
 
 
 def _is_deeper(head: Line, line: Line) -> bool:
@@ -336,6 +371,15 @@ def _is_entry(part: Sequence[Token]) -> bool:
         bool(inner) and (inner is not part or len(part) == 1))
 
 
+def _makes(part: Sequence[Token]) -> bool:
+    """Whether it is a layer, or an array of random numbers, which gets a name."""
+    calls = (k + 1 for k, (token, after) in enumerate(pairwise(part)) if token.text in _RANDOM and after.is_sign("("))
+    return part[0].text == "nn" or any(closing(part, k) == len(part) - 1 for k in calls)
+
+
+_RANDOM = ("randn", "rand", "normal", "standard_normal")
+
+
 def _sliced(entries: list[Entry], inside: Sequence[Token]) -> list[Entry] | None:
     """What a slice of numbers takes."""
     texts = "".join(map(TEXT, inside)).split(":")
@@ -347,8 +391,16 @@ def _sliced(entries: list[Entry], inside: Sequence[Token]) -> list[Entry] | None
 def _place(inside: Sequence[Token], count: int) -> int | None:
     """The place that a number is in a list; None of anything else."""
     text = "".join(map(TEXT, inside))
-    place = int(text) if text.lstrip("-").isdigit() else None
+    place = _computed(text) if _of_numbers(text) else None
     return place if place is not None and -count <= place < count else None
+
+
+_of_numbers = re.compile(r"-?\d+([-+]\d+)*").fullmatch
+
+
+def _computed(text: str) -> int:
+    """What is added up there, as in ``0+1``."""
+    return sum(map(int, re.findall(r"[-+]?\d+", text)))
 
 
 def _put(tokens: Sequence[Token], row: Mapping[str, Token]) -> Iterator[Token]:
