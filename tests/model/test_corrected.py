@@ -210,11 +210,29 @@ def test_sums_up_to_a_dimension_are_of_so_many_entries(typed: str, read: str | N
     (r"\sum_i \frac{k_i}{2} (\|x_i\| - l_i)^2", "sum((k/2) * (|x| - l)^2)"),
     (r"(y - \sum_k w_k \phi_k)^2", "(y - sum(w * phi[:]))^2"), ("½mv² − ½kx²", "(1/2)*m * v^2 - (1/2)*k * x^2"),
     (r"\prod_{i=1}^n p_i^{y_i} (1-p_i)^{1-y_i}", "prod(p^y * (1-p)^(1-y))"),
+    ("Σₜ₌₁ᵀ rₜ²", "sum(r^2)"),  # it was sum[t] * r[t]^2
+    ("Σₜ₌₁ᵀ (yₜ − wᵀxₜ)²", "sum((y - (X @ w))^2)"), ("(1/n) Σᵢ₌₁ⁿ (yᵢ − b)²", "mean((y - b)^2)"),
+    (r"w = \arg\min_w \|Xw-y\|^2", "‖X @ w-y‖^2"),
+    (r"\max_a q_a", "max(q)"), (r"\min_{\theta} \sum_i (y_i - \theta x_i)^2", "sum((y - theta * x)^2)"),
+    (r"\frac{1}{2 s^2} \sum_{i=1}^n (x_i - \mu)^2 + \frac{n}{2} \log s^2",
+     "(1/(2 * s^2)) * sum((x - mu)^2)+ (n/2) * log(s^2)"),
     (r"J(\beta) = \sum_i \log\sigma(x_i^\top\beta)", "loss J = sum(log(sigmoid((X @ beta))))"),
 ])
 def test_lines_of_papers_alone_are_read_as_they_are_meant(typed: str, read: str) -> None:
     """Sums to T were transposed, numbers in front of transposes columns, x_i with a norm one vector for all i."""
     assert parse_alone(typed).remarks[-1].endswith(f"is read as {read}")
+
+
+@pytest.mark.parametrize("typed", ["Σₜ γᵗ rₜ", "Σₜ log hₜ + rₜ²/hₜ"])
+def test_lines_of_papers_alone_that_may_mean_something_else_are_refused(typed: str) -> None:
+    """A sum over t was an entry of an array that was called sum."""
+    with pytest.raises(ModelError):
+        parse_alone(typed)
+
+
+def test_numbers_stand_in_front_of_numbered_letters() -> None:
+    """2x₁ was 2 by 1, and π√ the name of a function."""
+    assert [*parse_alone("x₁² + 2x₁x₂ + 2π√(x₂)").params] == ["x1", "x2"]
 
 
 def test_a_number_in_front_of_brackets_alone_is_offered_as_one() -> None:

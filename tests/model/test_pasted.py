@@ -59,7 +59,7 @@ READ = [
     ("loss L = -sum(tfd.Bernoulli(X @ w).log_prob(y))", "loss L = -sum(-binary_cross_entropy_with_logits(X @ w, y))"),
     ("loss L = -sum(tfp.distributions.Bernoulli(probs=b).log_prob(y))",
      "loss L = -sum(xlogy(y, b) + xlogy(1 - y, 1 - b))"),
-    ("loss L = -sum(tfd.Categorical(P).log_prob(k))", "loss L = -sum(-cross_entropy(P, k))"),
+    ("loss L = -sum(tfd.Categorical(P).log_prob(k))", "loss L = -sum(-nll(log_softmax(P), k))"),
     ("from scipy.linalg import cholesky\nloss L = sum(cholesky(W @ W.T))", "loss L = sum(cholesky(W @ W.T).T)"),
     ("from scipy.special import softmax\ndef f(z):\n    return softmax(z)\nloss L = sum(f(W)**2)",
      "loss L = sum(exp(W - logsumexp(W))**2)"),

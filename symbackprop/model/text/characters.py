@@ -40,6 +40,8 @@ INDEX = r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]"  # what stands in square brackets, tw
 _EXPECTED = lazy(rf"𝔼(?:_\w+|{_LOW})?\s*{INDEX}")
 _SIGMA = lazy(r"Σ(?=\s*(?:$|[])⁻^,*/+@=:ᵀ]))")  # a matrix, where nothing is summed
 _RANGE = lazy(f"(?<=[Σ∑])({_LOW})₌[₀₁][ᴬ-ᵂⁿᵃ-ᵡ]?")  # Σᵢ₌₁ᴺ
+_MEAN_OVER = lazy(rf"\(?1/(\w)\)?\s*[Σ∑]({_LOW})₌₁[ᴬ-ᵂⁿᵃ-ᵡ](?=\s*[(\[])")  # (1/n) Σᵢ₌₁ⁿ (…)
+_BEHIND, _COEFFICIENT = lazy(r"(?<=[^\W\d_])(?=√\()"), lazy(r"(?<![\w.])(\d+(?:\.\d+)?)(?=[^\W\d_][₀-₉])")  # 2x₁
 _SPACES = {"\u00a0", "\u2009", "\u202f", "\u200a", "\u2002", "\u2003", "\u2062", "\u200b", "\ufeff"}
 MARKS = {mark: accent for accent, (mark, _) in ACCENTS.items()}
 _POWER = lazy(r"[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
@@ -81,9 +83,10 @@ def readable(line: str) -> str:
 
 
 def _formula(text: str) -> str:
-    text = _RANGE.sub(r"\1", RAISED_ORDER.sub(r"\2\1", text))
+    text = _RANGE.sub(r"\1", _MEAN_OVER.sub(r"mean\2", RAISED_ORDER.sub(r"\2\1", text)))
     if text.isascii():
         return text
+    text = _COEFFICIENT.sub(r"\1 ", _BEHIND.sub(" ", text))
     text = unicodedata.normalize("NFC", text)
     text = _EXPECTED.sub(r"mean(\1)", text)
     text = _ROOT_OF_CALL.sub(r"sqrt(\1)", text.replace("⊤", "ᵀ"))
@@ -134,6 +137,8 @@ def _indexed(match: re.Match[str]) -> str:
     number, rest = match.group(1).translate(_SUB), match.group(2).translate(_SUB)
     if rest == "+":  # (1 - c)₊
         return f"{number}_+"
+    if match.string[max(match.start() - 1, 0) : match.start()] in (*"Σ∑∏",) and rest.isalpha():  # no entry of an array
+        return f"_{rest} "
     counts = rest == "t" or any(sign in rest for sign in "+-")
     behind = match.string[match.end() : match.end() + 1] or " "
     gap = " " * (behind in "∑∏√" or unicodedata.category(behind) in ("Lu", "Ll"))  # θ₁x, aᵢxᵢ
@@ -290,7 +295,19 @@ def _of_one(name: str, end: str, row: str | None, index: str, column: str | None
 
 # what says how a formula looks, and nothing of it: the size of its brackets, spaces, accents by other names
 _SIZED = r"\\(?:left|right|[bB]igg?[lrm]?)(?![A-Za-z])\s*"
+# w* = \\arg\\min_w, \\min_{w}
+_SOUGHT = (r"^\s*(?:\\?\w+(?:\s*\^\s*(?:\*|\{\s*\*\s*\}|\\star))?\s*=\s*)?(?:\\arg\s*)?\\(?:min|max)\s*_"
+           r"\s*(?:\{([^{}]*)\}|(\\?[A-Za-z]+))")
+
+
+def _is_index(over: str, rest: str) -> bool:
+    """Whether the least of several entries is meant, no formula that something makes small: they have an index."""
+    name = over.strip()
+    return name[:1] in _COUNTED or re.search(rf"_\s*\{{?\s*{re.escape(name)}(?!\w)", rest) is not None
+
+
 _LOOKS = (
+    (_SOUGHT, lambda found: found[0] if _is_index(found[1] or found[2], found.string[found.end() :]) else ""),
     (r"\\[,;:!]|\\(?:q?quad|limits|displaystyle|textstyle|middle)(?![A-Za-z])", " "),
     (rf"{_SIZED}\[", "("), (rf"{_SIZED}\]", ")"), (rf"{_SIZED}\.?", ""),
     (r"(?<![\\A-Za-z])(sum|prod|max|min)(?=\s*_\s*(?:\{|[a-z](?![A-Za-z0-9])))", r"\\\1"),
@@ -312,6 +329,7 @@ _FACTOR = lazy(r"\\?(?<![A-Za-z_])([A-Za-z]+)\d*(_\w+)?\Z")  # a name, and its i
 _BESIDE = lazy(rf"(?<=[\w)}}\]])(?<!\\times)(?<!\\[co]dot)\s+(?=\\?[A-Za-z(])(?!{_NO_FACTOR})")
 BESIDE_BARS = lazy(r"(?:(?<=\))|(?<=[\w)])\s+)(\|[^|]+\|)")  # lam |w|
 _SCRIPT = lazy(r"_([a-z]{1,3})(?![A-Za-z0-9])")
+_OF_ONE = lazy(r"\[([a-z](?:[+-]\d+)?)\]")  # h[t] of hₜ
 _COUNTED = set("ijklmnt")  # letters that count on paper
 ROWS = "[0:, 0:]"  # behind an array of rows in a line that is tried: one with a single axis is none
 _ENTRIES = "\t"  # behind one of entries, which is a blank to who reads the line
@@ -415,7 +433,7 @@ def indexed_sums(line: str, capitals: bool) -> str:
         index, word = sign[2] or sign[4] or first, sign[1] or sign[3]
         return rf"\{word}_{{{index}}} " if index else rf"\{word} "
 
-    text = re.sub(r"\[([a-z][+-]\d+)\]", r"_{\1}", _INDEXED_SUM.sub(summed, line))  # x[i+1] of xᵢ₊₁
+    text = _OF_ONE.sub(r"_{\1}", _INDEXED_SUM.sub(summed, line))  # x[i+1] of xᵢ₊₁
     text = re.sub(rf"(?<![\w\\])({_FUNCTIONS}|sigma)(?=\s*[(A-Za-z])(?![A-Za-z])", r"\\\1", text)
     return plain_latex(text.replace("[", "(").replace("]", ")").replace("ᵀ", ".T "), capitals)
 
@@ -429,7 +447,7 @@ def of_entries(tried: str, line: str) -> Iterator[tuple[str, set[int]]]:
     """The arrays of which a line that is tried has entries for those that are typed, with as many indices as they have
     there, and those of which it has rows, with two."""
     scripts = defaultdict[str, set[int]](set)
-    for found in _SCRIPTS.finditer(_in_braces(line)):
+    for found in _SCRIPTS.finditer(_in_braces(_OF_ONE.sub(r"_{\1}", line))):
         scripts[found[1]].add(len(found[2] or found[3]))
     yield from ((name, scripts[name.partition("_")[0]]) for name in _OF_ENTRIES.findall(tried))
     yield from ((name, {2}) for name in _OF_ROWS.findall(tried))

@@ -420,7 +420,8 @@ def first_of_two(expr: tree.Index, names: Container[str]) -> tree.Expr | None:
     if not isinstance(inner, tree.Member) or inner.args is None or inner.name not in WITH_PLACES:
         return None
     first, second = (place == tree.Number(sp.Integer(k)) for k in (0, 1))
-    torch = _root(inner) == "torch" or (inner.name in _TORCHS_ALONE and not _module(inner.base, names))
+    torch = _root(inner) == "torch" or (
+        not is_numpys(inner.name) and not _module(inner.base, names))
     along = {word for word, _ in inner.options}
     if (torch or "dim" in along) and (first or (second and inner.name in PLACES)):
         named = inner if first else replace(inner, name=PLACES[inner.name])
@@ -432,9 +433,6 @@ def first_of_two(expr: tree.Index, names: Container[str]) -> tree.Expr | None:
                         f"of them in NumPy: write {name}(…) without [0], or {name}(…)[0] as a function", near=name,
                         instead=[*_as_functions(expr, name), *_as_functions(expr, name, index="[0]"),
                                  *([] if expr.place is None else [partial(_by_word, expr.place)])])
-
-
-_TORCHS_ALONE = ("topk", "cummax", "cummin")  # no method of NumPy's
 
 
 def _by_word(whole: Place, line: str, place: Place) -> str:

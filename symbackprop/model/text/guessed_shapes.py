@@ -55,9 +55,10 @@ _MOST_AXES = 8  # what wants more wants ever more, as t in Z[t] * (t - t[y])
 _NORM = "norm"
 _PATTERN = "einsum"
 _CLASSES = "one_hot"  # what is given integers
-_OF_CLASSES = ("cross_entropy", "nll")
+_CROSS_ENTROPY = "cross_entropy"  # compares with classes, as the next does
+_LIKELIHOOD = "nll"
 _SHARES = lazy(r"p|q|.*(prob|soft|dist|mix|smooth|one_?hot|teacher).*")  # targets called so are no classes
-_RESHAPED = ("reshape", "flatten")
+_RESHAPED = "reshape"
 _ADDED = "index_add"
 _PRODUCT = "dot"  # what @ is as a function
 Known: TypeAlias = dict[str, list[sp.Expr]]  # the shapes that are declared
@@ -810,7 +811,7 @@ def _first_ranks(body: Sequence[tree.Statement], leaves: Sequence[str], axes: Ma
     arrays = any(needs_arrays(part) and not _is_step(part, steps) for part in tree.inside(body))
     named = [(i.name, items) for _, items in _indices(body) for i in items if isinstance(i, tree.Name)]
     places = {n for n, _ in named} - axes.keys()
-    reshaped = any(isinstance(part, tree.Call) and _plain_name(part) in _RESHAPED for part in tree.inside(body))
+    reshaped = any(isinstance(part, tree.Call) and _plain_name(part) == _RESHAPED for part in tree.inside(body))
     tables = {n for n, items in named if reshaped and len(items) == 1 and _rank(n) > 1} - labels  # C[X].view(N, -1)
     classes = labels | {c.args[0].name for c in tree.inside(body) if isinstance(c, tree.Call) and (
         _plain_name(c) == _CLASSES) and isinstance(c.args[0], tree.Name)}
@@ -981,9 +982,10 @@ def _labels(body: Sequence[tree.Statement], names: Sequence[str]) -> set[str]:
     """The names that libraries' losses take for classes, of several rows."""
     dotted = (part for part in tree.inside(body) if isinstance(part, tree.Member))
     calls = (call for part in dotted for call in tree.all_parts(_plain(part, names))
-             if isinstance(call, tree.Call) and call.function in _OF_CLASSES and len(call.args) > 1)
+             if isinstance(call, tree.Call) and (
+                 call.function == _LIKELIHOOD or call.function == _CROSS_ENTROPY) and len(call.args) > 1)
     return {c.args[1].name for c in calls if isinstance(c.args[1], tree.Name) and c.args[1].name in names and not (
-        c.function == _OF_CLASSES[0] and _SHARES.fullmatch(c.args[1].name))}
+        c.function == _CROSS_ENTROPY and _SHARES.fullmatch(c.args[1].name))}
 
 
 def _without_dots(expr: tree.Expr, names: Sequence[str]) -> tree.Expr:

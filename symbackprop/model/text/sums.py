@@ -32,7 +32,7 @@ def same_entries(tried: str, line: str, model: Model, guesses: bool) -> bool:
              for row in [next((named[n] for n in (c.name, c.name.upper()) if n in words and n in named), None)]
              if row is not None]
     return all(name in named and named[name].ndim in axes for name, axes in of_entries(tried, line)) and _of_all(
-        whole, model, () if guesses else model.sizes)
+        whole, model, () if guesses else (*model.sizes, *named))
 
 
 def _of_all(sums: Sequence[tuple[Counted, Node]], model: Model, dims: Collection[str]) -> bool:
@@ -41,7 +41,7 @@ def _of_all(sums: Sequence[tuple[Counted, Node]], model: Model, dims: Collection
     letters = dict[Dim, tuple[str, int]]()
     for c, row in sums:
         size = row.shape[c.axis] if c.axis < row.ndim else None
-        if size is not None and (c.last in model.graph.names or letters.setdefault(size, c[2:]) != c[2:]
+        if size is not None and (letters.setdefault(size, c[2:]) != c[2:]
                                  or not _ends_at(size, _end(c, dims), known)):
             return False
     return True
