@@ -255,6 +255,21 @@ def test_what_libraries_losses_compare_with_is_a_class_of_each_row(text: str, gu
     assert parse_alone(text).remarks[0].partition("; ")[0] == f"guessed: {guess}"
 
 
+@pytest.mark.parametrize(("asked", "read"), [
+    ("Normal(x, w).mean", "x"), ("Normal(0, w).mean", "0 * w"), ("Normal(x, 2.0).stddev", "2 + 0 * x"),
+    ("Normal(x, w).variance", "w**2"), ("Bernoulli(logits=x).mean", "sigmoid(x)"),
+    ("Bernoulli(x).variance", "x - x**2"),
+    ("Beta(x, w).mean", "x / (x + w)"), ("Gamma(x, w).variance", "x / w**2"), ("Uniform(x, w).mean", "(x + w) / 2"),
+    ("torch.distributions.Exponential(x).variance", "x**-2"), ("Poisson(x).mean", "x"), ("Laplace(x, w).mean", "x"),
+])
+def test_what_distributions_have_of_themselves(asked: str, read: str) -> None:
+    given = {"x": np.array([0.3, 0.9, 0.1, 0.7]), "w": np.array([5.0, 2.0, 3.0, 4.0])}
+    lines = f"d = {asked.rpartition('.')[0]}\nloss L = (w * d.{asked.rpartition('.')[2]}).sum() + x.sum()"
+    ours, theirs = (parse(f"param x: 4, w: 4\n{text}").equations["L"]
+                    for text in (lines, f"loss L = sum(w * ({read})) + sum(x)"))
+    np.testing.assert_allclose(value(ours, **given), value(theirs, **given), rtol=1e-14)
+
+
 @pytest.mark.parametrize(("lines", "read"), [
     ("v, i = torch.topk(x, 3, dim=-1)\nloss L = v.sum()", "topk(x, 3).sum()"),
     ("v, i = x.topk(2)\nloss L = v.sum() + w[i].sum()", "topk(x, 2).sum() + w[argsort(-x)[:2]].sum()"),
@@ -272,6 +287,7 @@ def test_the_largest_entries_come_with_their_places(lines: str, read: str) -> No
 @pytest.mark.parametrize(("text", "guess"), [
     ("s, i = torch.topk(x @ W, 2, dim=-1)\n(s * torch.gather(y, 1, i)).sum()",
      "dim N, D, H, K, data x: N x D, y: N x K, param W: D x H"),
+    ("i, f = np.split(x @ W, 2, axis=1)\nnp.sum(i * f)", "dim N, D, H, data x: N x D, param W: D x H"),
     ("h = np.zeros(6)\nh[0] = np.var(r)\nfor t in range(1, 6):\n    h[t] = w + a * r[t-1]**2\nnp.sum(r**2 / h)",
      "param r: 6, w, a"),  # it was of 5, and refused
     ("K = F.elu(k) + 1\ntorch.einsum('nd,ne->de', K, v).sum()", "dim N, D, H, param k: N x D, v: N x H"),

@@ -22,6 +22,10 @@ PROGRAMS = [
     "Ws = [W2, W1]\nh = x\nfor W in reversed(Ws):\n    h = h @ W\nloss = h.sum() + sum(np.sum(W**2) for W in Ws)",
     "Ws = [W1, W2]\nloss = sum([np.sum(W**2) for W in Ws]) * len(Ws)",
     "Ws = [W1, W2]\nh = x\nfor i, W in enumerate(Ws):\n    h = (i + 1) * np.tanh(h @ W)\nloss = h.sum()",
+    f"params = ((W1, b1), (W2, b2))\nh = x\nfor W, b in params:\n    {STEP}\nloss = h.sum()",
+    f"params = [[W1, b1], [W2, b2]]\nh = x\nfor W, b in params:\n    {STEP}\nloss = h.sum()",
+    "params = ((W1, b1), (W2, b2))\n"
+    "loss = np.sum(np.tanh(x @ params[0][0] + params[0][1]) @ params[1][0] + params[1][1])",
     "Ws = [W1, W2]\nh = x\nfor i, W in enumerate(Ws, 1):\n    h = i * np.tanh(h @ W)\nloss = h.sum()",
     "Ws = [W1, W2]\nh = x\nfor i, W in enumerate(Ws, start=2):\n    h = i * np.tanh(h @ W)\nloss = h.sum()",
     "*hidden, last = [W1, W2]\nh = x\nfor W in hidden:\n    h = np.tanh(h @ W)\nloss = np.sum(h @ last)",
@@ -151,3 +155,9 @@ def test_entries_that_a_loop_counts_are_those_of_the_list(text: str) -> None:
 def test_a_last_line_whose_entries_are_put_in_asks_for_no_gradient() -> None:
     remarks = parse_alone("Ws = [W1, W2]\nloss = 0\nfor W in Ws:\n    loss = loss + np.sum(W**2)").remarks
     assert not any("gradients are derived" in remark for remark in remarks)
+
+
+def test_a_loop_whose_entries_are_lists_themselves_is_refused() -> None:
+    """What the list holds must not become an array that nothing gives a value."""
+    with pytest.raises(ModelError):
+        parse_alone("M = [[a, b], [c, d]]\ns = 0\nfor r in M:\n    s = s + np.sum(np.array(r)**2)")

@@ -77,7 +77,8 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
         return plain(_unchanging(expr, expr.args[0] if module else expr.base), names, values, tell)
     density = _of_distribution(expr, names) or _of_two_distributions(expr)
     if density is not None:
-        return _told(expr.name, *density, tell)
+        read = _told(expr.name, *density, tell)
+        return plain(read, names, values, tell) if _is_call(read) else read
     _refuse_declarations(expr, module)
     if expr.args is None:
         return _without_call(expr, module, names, values, tell)
@@ -269,7 +270,8 @@ def _of_distribution(expr: tree.Member, names: Container[str]) -> tuple[tree.Exp
     knows nothing of where a density is 0."""
     base: tree.Expr = expr.base
     if isinstance(base, tree.Member) and base.args is not None:  # norm(0, 1).logpdf(x), frozen
-        args = None if expr.args is None else (*expr.args, *base.args)
+        asked = expr.args if expr.args is not None else () if is_distribution(base.name) else None  # its mean
+        args = None if asked is None else (*asked, *base.args)
         given, frozen = (*expr.options, *base.options), replace(base, args=None, options=())
         expr = replace(expr, base=frozen, args=args, options=given)
         base = base.base

@@ -562,6 +562,9 @@ class Shapes:
             scores = [*shapes[0], self.found.fresh()[0] if size is None else size]
             self._classes(expr.args[0], scores, shapes[0])
             return scores
+        axis = _axis_of(replace(expr, args=())) if _gives_several(expr) else -1
+        if shapes and 0 < len(shapes[0]) <= axis and self.before == self.ranks:  # split(z, 4, axis=1)
+            self._with_rank(expr.args[0], len(shapes[0]), axis + 1)
         expr = along(expr, shapes[0]) if shapes else expr
         self._fit(expr, shapes, composed(name).asks)
         if composed(name).target == 1 and [*map(len, shapes[:2])] == [1, 1] and not self._tried(expr, shapes):

@@ -96,10 +96,10 @@ class _Lists:
         made_of = self.value(value) if any(token.is_sign("+") for token in value) else None
         if made_of is not None and self._stay(lines, k, made_of):
             self.entries[name.text] = made_of
-        if len(value) < 3 or not value[0].is_sign("["):
+        if len(value) < 3 or not value[0].is_sign("[", "("):
             return
         parts = [part for part in between_commas(value[1:-1]) if part]
-        read = name.text in self.own or any(part[0].is_sign("(") for part in parts) or any(
+        read = name.text in self.own or any(part[0].is_sign("(", "[") for part in parts) or any(
             _goes_over(line, name.text) for line in lines)
         if closing(value, 0) != len(value) - 1 or not read:
             return
@@ -366,7 +366,7 @@ def _is_read(below: Sequence[Line], name: str) -> bool:
 
 def _is_entry(part: Sequence[Token]) -> bool:
     """Whether it is a name, or several in brackets."""
-    inner = part[1:-1] if part[0].is_sign("(") and part[-1].is_sign(")") else part
+    inner = part[1:-1] if part[0].is_sign("(", "[") and closing(part, 0) == len(part) - 1 else part
     return all(token.kind == NAME if j % 2 == 0 else token.is_sign(",") for j, token in enumerate(inner)) and (
         bool(inner) and (inner is not part or len(part) == 1))
 

@@ -447,6 +447,16 @@ keepdims=True)), axis=-1)
 s: Bernoulli.entropy (!logits) -> binary_cross_entropy_with_logits(logits, sigmoid(logits))
 s: Bernoulli.entropy (probs) -> -xlogy(probs, probs) - xlogy(1 - probs, 1 - probs)
 s: Normal.entropy (loc, scale) -> log(scale) + log(2 * pi) / 2 + 1/2 + zeros_like(loc)
+s: Normal.{mean|stddev|variance} (loc, scale) -> {loc + zeros_like(scale)|scale + zeros_like(loc)|scale**2 + \
+zeros_like(loc)}
+s: Laplace.{mean|variance} (loc, scale) -> {loc + zeros_like(scale)|2 * scale**2 + zeros_like(loc)}
+s: Bernoulli.{mean|variance} (!logits) -> {sigmoid(logits)|sigmoid(logits) * sigmoid(-logits)}
+s: Bernoulli.{mean|variance} (probs) -> {probs|probs * (1 - probs)}
+s: Exponential.{mean|variance} (rate) -> 1 / rate{|**2}
+s: Poisson.{mean|variance} (rate) -> {rate|rate}
+s: Gamma.{mean|variance} (concentration, rate) -> concentration / rate{|**2}
+s: Beta.{mean|variance} (a|concentration1, b|concentration0) -> {a / (a + b)|a * b / ((a + b)**2 * (a + b + 1))}
+s: Uniform.{mean|variance} (low, high) -> {(low + high) / 2|(high - low)**2 / 12}
 s: {Bernoulli|Categorical}.log_prob (x, !logits) -> -{binary_cross_entropy_with_logits(logits, x)|nll(log_softmax(\
 logits), x)}
 f: {Bernoulli|Categorical}.log_prob (x, logits) -> -{binary_cross_entropy_with_logits(logits, x)|nll(log_softmax(\
