@@ -706,7 +706,7 @@ def _joined(r: Rows, node: Node, *args: Node) -> Math:
     if len(layers) < len(args):
         return r.structural(node)
     r.mention("stack")
-    axis = [maths.Option("axis", r.size(sp.Integer(node.attr)))] if node.attr else []
+    axis = [maths.Option("axis", maths.Num(sp.Integer(node.attr)))] if node.attr else []
     return maths.Op("stack", (*r.dotted([*map(r.ref, layers)]), *axis), (), node.id)
 
 

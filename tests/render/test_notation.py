@@ -186,7 +186,7 @@ loss L = sum(P**2)
 def test_what_is_1_or_0_by_itself_is_no_condition_again() -> None:
     """1[[1[m_bi = 0]]_bti] and 1[mask(T)]"""
     page = derive(Model.parse(MASKED)).text()
-    assert "1 − [1[m_bi = 0]]_bti" in page and "1[[" not in page
+    assert "[1[m_bi ≠ 0]]_bti" in page and "1[[" not in page and "1[1[" not in page
     page = derive(Model.parse("dim T\nparam S: T x T\nloss L = sum(where(causal_mask(T), S, 0)**2)")).text()
     assert "mask(T)" in page and "1[mask" not in page
 
