@@ -290,6 +290,8 @@ class Arrays:
         return combined(call(word, *codes), args)
 
     def relation(self, sign: str, left: Expr, right: Expr) -> Expr:
+        if sign in ("==", "!=") and isinstance(left.code, ast.Constant):
+            left, right = right, left  # a number that is asked first is taken by type checkers to answer True or False
         return combined(compared(left.code, sign, right.code), (left, right), BOOL)
 
     # -- numbers and sizes

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import combinations, compress
+from math import inf
 from typing import NamedTuple
 
 from symbackprop.core import formula as f
@@ -190,10 +191,12 @@ def body(loop: Loop, graph: Graph, around: Part) -> Part:
 
 class Closing:
     """One pass over the gradients of a part. The table is to be set apart around it. ``printed``: the ids of those that
-    are to be read. What is ``solved`` is what bodies of loops have in common too."""
+    are to be read. What is ``solved`` is what bodies of loops have in common too. Of products in another order it is
+    made again; other orders are looked for while it is ``below`` what it was then."""
 
     def __init__(self, part: Part, graph: Graph, space: Space, printed: Collection[int] = (),
-                 solved: Solved | None = None) -> None:
+                 solved: Solved | None = None, below: float = inf) -> None:
+        self.below = below
         self.part, self.graph, self.roots, self.space, self.printed = part, graph, part.roots, space, printed
         self.order = graph.topological(part.roots, part.stop)
         forward = set(part.forward) | {n.id for n in self.order if _is_given(n)}
@@ -253,6 +256,9 @@ class Closing:
     def _ordered(self) -> ClosedForms | None:
         """All gradients, products in cheaper order; None where all are in that already."""
         swept = [n for n in self.order if n.id not in self.part.forward and n.id not in self.part.stop]
+        cost = swept_cost(swept)
+        if cost >= self.below:
+            return None
         with self.graph.holding(self.forward), self.space.uncounted():  # a product is looked at a few times
             ordering = Ordering(self.rules, swept, {root.id for root in self.roots})
             new = ordering.rows()
@@ -261,7 +267,7 @@ class Closing:
         rows = {n.id: new.get(n.id, n) for n in swept}
         part = self.part._replace(roots=tuple([rows.get(root.id, root) for root in self.roots]))
         printed = {rows[i].id if i in rows else i for i in self.printed}
-        found = Closing(part, self.graph, self.space, printed, self.solved).forms()
+        found = Closing(part, self.graph, self.space, printed, self.solved, cost).forms()
         rules, shown = {**found.rules}, {**found.shown}
         for i in ordering.told():
             rules[i] = tuple(dict.fromkeys([ORDER, *found.rules.get(rows[i].id, ())]))

@@ -133,6 +133,9 @@ def wholes(derivation: Derivation, kinds: Iterable[str]) -> list[Whole]:
     for kind in kinds:
         if kind not in MADE:
             raise UsageError(f"there is no whole {kind!r}, but a {HESSIAN}, a {JACOBIAN} and a {DIAGONAL}")
+        if not model.targets():
+            what = kind.replace("_", " ").capitalize()
+            raise UsageError(f"a {what} is by parameters or inputs, and {model.name} has none")
         found += MADE[kind](derivation)
     return found
 

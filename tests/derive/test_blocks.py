@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symbackprop import Model, grad, hessian, jacobian
+from symbackprop import Model, grad, hessian, jacobian, load
+from symbackprop.codegen import codegen
 from symbackprop.core.graph import Graph
 from symbackprop.core.registry import OPS
 from symbackprop.core.reverse import vjp
@@ -16,6 +17,7 @@ from symbackprop.core.shapes import evaluate_dim, evaluate_shape
 from symbackprop.derive.compressed import Blocks, jacobian_of
 from symbackprop.derive.push import NoPush
 from symbackprop.derive.structure import BLOCK_DIAGONAL, DENSE, DIAGONAL, KRONECKER, KRONECKERS, LOW_RANK, SYMMETRIC
+from symbackprop.errors import UsageError
 from symbackprop.verify.interpreter import evaluate
 
 STRUCTURES = {DIAGONAL, BLOCK_DIAGONAL, KRONECKER, KRONECKERS, LOW_RANK, SYMMETRIC, DENSE}
@@ -200,3 +202,20 @@ def test_what_has_no_compressed_form_says_so() -> None:
     loop = "dim T, N\ndata x: T x N\nparam w: N\ndata h[0]: N\nfor t in 1..T:\n    h[t] = tanh(h[t-1] * w + x[t])\n"
     with pytest.raises(NoPush, match=r"loop.*hvp"):
         hessian(Model.parse(loop + "loss L = sum(h[T])"))
+
+
+@pytest.mark.parametrize("kind", ["hessian", "hessian_diagonal", "jacobian"])
+def test_there_is_no_whole_derivative_by_nothing(kind: str) -> None:
+    with pytest.raises(UsageError, match="is by parameters or inputs, and model has none"):
+        codegen(Model.parse("n = tanh(2)\noutput o = n * 3"), whole=[kind])
+
+
+def test_products_are_put_in_another_order_while_that_is_cheaper() -> None:
+    """Of the last layer's windows one order was found after another, without an end."""
+    assert "def hessian_diagonal" in codegen(load("conv-net"), whole=["hessian_diagonal"])
+
+
+def test_a_number_stands_behind_what_it_is_compared_with() -> None:
+    """In front of it a type checker takes the answer to be one truth value."""
+    source = codegen(Model.parse("dim N\nparam w: N\nloss L = w[1]**3"), whole=["jacobian"], level=0)
+    assert "(np.arange(N) == 1).astype" in source
