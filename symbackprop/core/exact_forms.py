@@ -272,12 +272,14 @@ class Forms:
         return self._far_out(form, factors) if found is None else self._product(product(found))
 
     def _unfolded(self, factors: Factors) -> Factors | None:
-        """x·σ(x)/x as σ(x) of a factor that is such a product, x·σ(x)/sin(x) as x/sin(x)·σ(x), a/(b/c) as a·c/b."""
+        """x·σ(x)/x as σ(x) of a factor that is such a product, x·σ(x)/sin(x) as x/sin(x)·σ(x), x·σ(x)·cosh(x) as
+        x times what is left of both far out, a/(b/c) as a·c/b."""
         opened = [self._opened(base, n) for base, n in factors]
         for k, (inside, quotient) in enumerate(opened):
             rest = [part for j, (parts, _) in enumerate(opened) if j != k for part in parts]
             double = quotient and factors[k][1].is_negative
-            if len(inside) > 1 and (double or _cancel(rest, inside) or self._meet_at_0(rest, inside)):
+            meets = (_cancel, self._meet_at_0, self._meet_beyond)
+            if len(inside) > 1 and (double or any(meet(rest, inside) for meet in meets)):
                 return _collected([*factors[:k], *factors[k + 1 :], *inside])
         return None
 
@@ -560,6 +562,12 @@ class Forms:
         row = exponent.graph.call("exp", exponent.graph.make("stop_gradient", (exponent,)))
         self.scales.add(row.id)
         return self._row(row)
+
+    def _meet_beyond(self, one: Factors, other: Factors) -> bool:
+        """Whether a factor of the one overflows where one of the other vanishes, or the other way round."""
+        a, b = ([self._within(base, n) for base, n in factors] for factors in (one, other))
+        pairs = [(x, y) for x in a for y in b if not (x.under or y.under)]
+        return any(self._meet_far_out(x, y) or self._meet_far_out(y, x) for x, y in pairs)
 
     def _meet_far_out(self, one: Within, other: Within) -> bool:
         """Whether one factor overflows where the other one vanishes; a sum under a bar has a slope over its square."""

@@ -901,3 +901,18 @@ def test_negative_powers_of_what_overflows(form: str, level: int, tmp_path: Path
     """As 1/cosh(x)^2 is: its slope was NaN, 0 times infinite."""
     module = emit(f"param x\nloss L = {form}", tmp_path, level=level)
     assert module.loss_and_grads({"x": np.float64(800.0)}, {}) == (0.0, {"x": 0.0})
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize(("form", "value", "slope"), [
+    ("cosh(x)*silu(x)", 1 / 2, 1 / 2), ("sinh(x)*silu(x)", -1 / 2, -1 / 2), ("exp(-x)*silu(x)", 1, 1),
+    ("exp(x^2/2)*gelu(x)", None, 0), ("expm1(-x)*silu(x)", 1, 1),
+])
+def test_gated_products_beside_what_overflows(form: str, value: float | None, slope: float, level: int, tmp_path: Path
+                                              ) -> None:
+    """x·σ(x)·cosh(x) is x/2 far out on the left: it was 0 at -710, and NaN beyond."""
+    module = emit(f"param x\nloss L = {form}", tmp_path, level=level)
+    for x in (-710.0, -1e5):
+        loss, grads = module.loss_and_grads({"x": np.float64(x)}, {})
+        expected = -1 / np.sqrt(2 * np.pi) if value is None else value * x
+        np.testing.assert_allclose([loss, grads["x"]], [expected, slope], rtol=1e-5, atol=1e-8)
