@@ -280,7 +280,8 @@ def without_letters(items: Tokens, words: Dictionary, right: Tokens, inside: boo
     told = hidden.startswith("delta_")  # of what a line introduces
     one = len(bare) == 1 and bare[0].text not in ("", "delta", "d")
     own = of is None and (step or told or (one and (items[-1].is_sign("]") or {*letters} <= _indices(right, taken))))
-    fits = row is not None and len(letters) in (row.ndim, sum(d != 1 for d in row.shape))
+    rows = row is not None and len(letters) < row.ndim and {*letters} <= _indices(right, taken)  # da_i, row by row
+    fits = row is not None and (rows or len(letters) in (row.ndim, sum(d != 1 for d in row.shape)))
     return (bare, letters) if own or fits else (items, "")
 
 

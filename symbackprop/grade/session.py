@@ -446,7 +446,10 @@ class Session:
         if outcome.given and same_shape(outcome.given[0].shape, row.shape):
             self.restated.append((entry.answer, outcome.given[0] is row))
         else:
-            entry.answer.error = outcome.error or NameProblem(f"{entry.target.name} is the model's own name")
+            name = entry.target.name
+            of = name[1:] if name.startswith("d") and name[1:] in self.reference.targets else ""
+            meant = f": the gradient of {of} is dL/d{of}" if of else ""
+            entry.answer.error = outcome.error or NameProblem(f"{name} is the model's own name{meant}")
             self.unread.append(entry.answer)
 
     # -- what the scope asks

@@ -61,6 +61,10 @@ RIGHT = {
         "dim n, k\ndata Y: n x n\nparam U: n x k, V: n x k\nR = U @ V.T - Y\nloss L = sum(R**2) / 2",
         "dU_{ia} = \\sum_j R_{ij} V_{ja}\ndV_{jb} = \\sum_i R_{ij} U_{ib}",
     ),
+    "row by row": (
+        "dim N, D\ninput a: N x D, p: N x D\nloss L = mean(sum((a - p)**2, axis=1))",
+        "da_i = 2/N (a_i - p_i)\ndL/dp_i = 2/N (p_i - a_i)",
+    ),
     "a loop over samples": (CLASSES, "dW = np.zeros((D, C))\nfor i in range(N):\n    dz = softmax(X[i] @ W) - Y[i]\n"
                             "    dW += np.outer(X[i], dz)\ndW /= N"),
 }
