@@ -191,6 +191,8 @@ def test_sums_up_to_a_number_are_of_so_many_entries(declared: str, read: str) ->
     (r"\sum_{i=1}^{K-1} (v_{i+1} - v_i)^2", None),  # it was of all
     (r"\sum_{i=1}^{N}\sum_{j=1}^{N} A_{ij} w_j", None), (r"\sum_{i=1}^{M} v_i", "sum(v)"),
     (r"\sum_{i=1}^{M} v_i + \sum_{i=1}^{J} v_i", None),
+    (r"\sum_{i=1}^{K} v_i + \sum_{i=1}^{K} \|v_i\|", None),  # the second was of all
+    (r"\sum_{i=1}^{K} v_i / \sum_{i=1}^{N} v_i", "sum(v[:K] / sum(v[:N]))"),
 ])
 def test_sums_up_to_a_dimension_are_of_so_many_entries(typed: str, read: str | None) -> None:
     """A letter that is no dimension is what ends the axis, one for each."""

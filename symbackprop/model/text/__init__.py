@@ -66,7 +66,7 @@ from symbackprop.model.text.meant_lines import (
 )
 from symbackprop.model.text.scope import ModelScope
 from symbackprop.model.text.statements import WITHOUT_ARGUMENTS, parse_statements
-from symbackprop.model.text.sums import ends_of_sums, same_entries
+from symbackprop.model.text.sums import same_entries, says_how_many
 from symbackprop.model.text.tokens import physical_lines
 from symbackprop.model.text.undeclared import declarations as guessed_declarations
 from symbackprop.model.text.write import declarations, to_text
@@ -268,7 +268,7 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
 def _counts_all(line: str, right: str, place: Place, lines: Sequence[str], read: Callable[[str], Read],
                 guesses: bool) -> bool:
     """Whether the sums of a corrected line are of what those of a line in LaTeX are of."""
-    if not ends_of_sums(right, line):
+    if not says_how_many(right, line):
         return True
     return same_entries(right, line, _put(without_marks(right), place, lines, read)[0], guesses)
 

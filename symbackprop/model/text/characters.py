@@ -463,18 +463,20 @@ class Counted(NamedTuple):
     more: int
 
 
-def counted_up_to(line: str) -> Iterator[Counted]:
-    """What sums that begin at the first entry say of sizes; of ``x_{i+1} - x_i`` up to N - 1 that there are N."""
-    text = _in_braces(line)
+def counted_up_to(line: str) -> list[Counted]:
+    """What sums that begin at the first entry say of sizes; of ``x_{i+1} - x_i`` up to N - 1 that there are N. Where a
+    sum within a sum counts by the same letter it counts there."""
+    text, found = _in_braces(line), dict[tuple[int, int], Counted]()
     for begin in _SUM_OF.finditer(text):
         index = begin[2]
         last = _LAST.fullmatch(re.sub(r"\s", "", begin[5] or begin[6] or ""))
         if index and begin[3] in ("0", "1") and last is not None:
             body = text[begin.end() : _end_of_term(text, begin.end())[0]]
             more = max([0, *map(_step, _stepped(index).findall(body))]) - int(last[2] or 0) + (begin[3] == "0")
-            scripts = ((found[1], found[2] or found[3]) for found in _WITH_SCRIPT.finditer(body))
-            yield from (Counted(name, script.index(index), last[1], more) for name, script in scripts
-                        if index in script)
+            for x in _WITH_SCRIPT.finditer(body):
+                axis = (x[2] or x[3]).find(index)
+                found |= {(begin.end() + x.start(), axis): Counted(x[1], axis, last[1], more)} if axis >= 0 else {}
+    return [*found.values()]
 
 
 def _step(found: tuple[str, str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 from sympy import Integer
@@ -15,24 +16,28 @@ from symbackprop.patterns import lazy
 _WORD = lazy(r"[^\W\d]\w*")
 
 
-def ends_of_sums(tried: str, line: str) -> bool:
+def says_how_many(tried: str, line: str) -> bool:
     """Whether a line says how many entries there are, or what is tried takes names for arrays."""
-    return any(True for _ in counted_up_to(line)) or any(True for _ in of_entries(tried, line))
+    return bool(counted_up_to(line)) or any(True for _ in of_entries(tried, line))
 
 
 def same_entries(tried: str, line: str, model: Model, guesses: bool) -> bool:
     """Whether sums up to K are of K entries: of all there are, or of the first ones; and whether what is taken for an
     array has as many axes as it has indices. Where sizes are ``guesses`` their names say nothing."""
-    named, right = model.graph.names, without_marks(tried)
-    words = {*_WORD.findall(right)}
-    first = [c.last for c in counted_up_to(line) if f"{c.name}[:{c.last}]" in right]
-    if guesses and not all(map(str.isdigit, first)):  # alone a letter is the size that there is
+    named, right, sums = model.graph.names, without_marks(tried), counted_up_to(line)
+    if guesses and any(_first(c).search(right) for c in sums if not c.last.isdigit()):  # it is the size that there is
         return False
-    whole = [(c, row) for c in counted_up_to(line) if c.axis or f"{c.name}[:{c.last}]" not in right
-             for row in [next((named[n] for n in (c.name, c.name.upper()) if n in words and n in named), None)]
-             if row is not None]
+    first = {c for c in sums if not c.axis and sums.count(c) <= len(_first(c).findall(right))}
+    words = {*_WORD.findall(right)}
+    whole = [(c, named[n]) for c in sums if c not in first
+             for n in [n for n in (c.name, c.name.upper()) if n in words and n in named][:1]]
     return all(name in named and named[name].ndim in axes for name, axes in of_entries(tried, line)) and _of_all(
         whole, model, () if guesses else (*model.sizes, *named))
+
+
+def _first(c: Counted) -> re.Pattern[str]:
+    """Where the first entries of an array stand that a sum is of."""
+    return re.compile(rf"\b{c.name}\[:{c.last}\]")
 
 
 def _of_all(sums: Sequence[tuple[Counted, Node]], model: Model, dims: Collection[str]) -> bool:
@@ -40,8 +45,8 @@ def _of_all(sums: Sequence[tuple[Counted, Node]], model: Model, dims: Collection
     known = {name: size for name, size in model.sizes.items() if size is not None}
     letters = dict[Dim, tuple[str, int]]()
     for c, row in sums:
-        size = row.shape[c.axis] if c.axis < row.ndim else None
-        if size is not None and (letters.setdefault(size, c[2:]) != c[2:]
+        size, end = row.shape[c.axis] if c.axis < row.ndim else None, (c.last, c.more)
+        if size is not None and (letters.setdefault(size, end) != end
                                  or not _ends_at(size, _end(c, dims), known)):
             return False
     return True
