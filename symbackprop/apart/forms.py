@@ -360,16 +360,16 @@ class TorchForm(Form):
     def call(self, given: Given) -> tuple[Raw, Callable[[], Any] | None]:
         torch = sys.modules["torch"]
         label = f"{self.label}.forward"
-        results = _worked_out(given, label)
-        args, options = bound(self.function.forward, label, given, results, [], skip=int(self.context))
+        forward, skip = self.function.forward, int(self.context)
+        args, options = bound(forward, label, given, _worked_out(given, label), [], skip)
         args += options.values()
-        words = [p.name for p in _parameters(self.function.forward, label)[int(self.context) :]][: len(args)]
+        words = [p.name for p in _parameters(forward, label)[skip:]][: len(args)]
         leaves = {w: a for w, a in zip(words, args, strict=False) if isinstance(a, torch.Tensor)
                   and a.is_floating_point()}
         for array in leaves.values():
             array.requires_grad_(True)
-        found = called(self.function.apply, f"{self.label}.apply", _home(self.function.forward), args)
-        outputs = [r for r in (found if isinstance(found, tuple) else (found,)) if isinstance(r, torch.Tensor)]
+        results = called(self.function.apply, f"{self.label}.apply", _home(forward), args)
+        outputs = [r for r in (results if isinstance(results, tuple) else (results,)) if isinstance(r, torch.Tensor)]
         seeds = [given.made(f"d{n}", v) for n, v in given.upstream.items()] if given.upstream else [
             torch.ones_like(o) for o in outputs[:1]]
         outputs, seeds = outputs[: len(seeds)], seeds[: len(outputs)]

@@ -11,7 +11,7 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -203,9 +203,15 @@ def _number(node: ast.expr, names: dict[str, Any]) -> float | None:
         case ast.UnaryOp(ast.USub(), inner):
             return _number(inner, names)
         case ast.Constant(value):
-            return None if isinstance(value, bool) or not isinstance(value, (int, float)) else float(value)
-        case ast.Name(word) if isinstance(names.get(word), (int, float)):
-            return float(names[word])
+            return _as_float(value)
+        case ast.Name(word):
+            return _as_float(names.get(word))
+    return None
+
+
+def _as_float(value: Any) -> float | None:
+    with suppress(OverflowError):  # of 10**400
+        return None if isinstance(value, bool) or not isinstance(value, (int, float)) else float(value)
     return None
 
 

@@ -249,7 +249,7 @@ def _grows(node: Node, i: int) -> bool:
 
 def _has_pole(node: Node, i: int) -> bool:
     """Whether the derivative of an elementwise row may be infinite as a power of the row is: that of 1/x or √x, and not
-    that of log x. One of several arguments that has a name may have a closed form, which is worth more."""
+    that of log x. One with a name and several arguments may have a closed form, which is worth more."""
     algebraic = node.arithmetic is not None or (node.function is not None and node.function.power is not None)
     same = all(same_shape(a.shape, node.shape) for a in node.args)
     seen = node.name is None or len(node.args) == 1

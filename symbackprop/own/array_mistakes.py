@@ -614,7 +614,7 @@ def summed_axes(edge: Edge) -> Iterator[int]:
         yield from (k for k in range(consumer.ndim) if k < lead or argument.shape[k - lead] == 1 != consumer.shape[k])
 
 
-def one_entry_only(place: Place) -> Iterator[Candidate]:
+def part_of_sum(place: Place) -> Iterator[Candidate]:
     """Of a sum over an axis only a part: the last entry, the last block, all but one end."""
     edge, name = place.edge, declared_name(place.reference, place.edge.argument)
     named = place.reference.is_named(edge.consumer)
@@ -831,7 +831,7 @@ def _sums(whole: Array, belongs: Sequence[int]) -> Iterator[tuple[str, str, Arra
 
 
 AT_EDGES = (overwrites, shifted_windows, divided_otherwise, products, softmax_parts, sum_axes, inner_slips, scaled,
-            one_entry_only, other_gradients)
+            part_of_sum, other_gradients)
 AT_ROWS = (missing_branches, true_class)
 FEW_AT_EDGES = (overwrites, shifted_windows, divided_otherwise, products, softmax_parts)
 FEW_AT_ROWS = (missing_branches,)

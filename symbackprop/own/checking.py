@@ -310,14 +310,14 @@ class Checker:
 
     def _note_masks(self, wrong: Sequence[str], runs: Sequence[Run], truth: Truth) -> None:
         """Data at which wrong gradients are right where they are 0 or 1, as masks are: the model may say so."""
-        for mask, row in truth.given.items() if wrong else ():
+        for mask, row in truth.numbers.items() if wrong else ():
             tried = [r for run in runs[:2] if (r := self._tried(truth.chosen(run.point, mask), truth)) is not None]
             right = [n for n in wrong if len(tried) > 1 and all(
                 n in r.returned.gradients and all_close([self._pair(truth, n, r)]) for r in tried)]
             if right:
                 self.report_.notes.append(
-                    f"where {mask} is 0 or 1, {', '.join(f'd{n}' for n in right)} is right: if it is a mask, declare "
-                    f"data {mask}: {shape_text(row.shape)} int < 2")
+                    f"where {mask} is 0 or 1, {', '.join(f'd{n}' for n in right)} {'are' if len(right) > 1 else 'is'} "
+                    f"right: if {mask} is a mask, declare data {mask}: {shape_text(row.shape)} int < 2")
 
     def _hard(self, name: str, again: Sequence[Run], truth: Truth) -> bool:
         """Whether a gradient is right for targets that are 0 or 1, as a case distinction on them takes for granted."""

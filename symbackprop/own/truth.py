@@ -257,18 +257,18 @@ class Truth:
         chosen = {i: (v > 0) * 1.0 for i, v in values.items() if i in self._choices}
         return self.sources[HARD].at(values | chosen, point.sizes)
 
-    @property
-    def given(self) -> dict[str, Node]:
+    @cached_property
+    def numbers(self) -> dict[str, Node]:
         """The data that are real numbers, as masks are where nobody says that they are 0 or 1."""
-        leaves = self.model.leaves()
-        return {n: r for n, r in self.reference.rows.items() if n in leaves and n not in self.targets
-                and r.kind == FLOAT and r.id in {leaf.id for leaf in self.sources[self.style].leaves}}
+        drawn = {leaf.id for leaf in self.sources[self.style].leaves}
+        return {n: r for n, r in self.reference.rows.items() if n in self.model.leaves() and n not in self.targets
+                and r.kind == FLOAT and r.id in drawn}
 
     def chosen(self, point: Point, name: str) -> Point:
         """The point with data of 0 and 1 by this name."""
         source = self.sources[self.style]
         values = {leaf.id: point.value(leaf) for leaf in source.leaves}
-        row = self.given[name]
+        row = self.numbers[name]
         return source.at(values | {row.id: (values[row.id] > 0) * 1.0}, point.sizes)
 
     @cached_property

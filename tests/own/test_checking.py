@@ -325,6 +325,13 @@ def test_the_other_side_of_a_number_that_the_code_compares_with(bound: int, tmp_
     assert not report and f"not for those beyond {bound}" in report["x"].says
 
 
+def test_the_code_may_compare_with_a_number_that_is_no_float(tmp_path: Path) -> None:
+    path = tmp_path / "f.py"
+    path.write_text("MOST = 10**400\n\n\ndef f(x, dy):\n    dx = dy * 2 * (x.size < MOST)\n    return dx\n",
+                    encoding="utf-8")
+    assert check("dim N\ninput x: N\noutput y = 2 * x", f"{path}:f")
+
+
 def test_what_runs_at_equal_sizes_only_is_told_beside_data_of_numbers() -> None:
     def backward(X: Any, W: Any, dY: Any) -> Any:
         dW = 2 * X @ dY
@@ -352,6 +359,14 @@ def test_data_that_are_a_mask_to_the_code_are_told() -> None:
     report = check(text, backward)
     assert not report and "declare data mask: N x D int < 2" in report.notes[0]
     assert check(text.replace("mask: N x D", "mask: N x D int < 2"), backward)
+
+
+def test_several_gradients_that_are_right_with_a_mask_are_told_at_once() -> None:
+    def backward(x: Any, w: Any, mask: Any, dy: Any) -> Any:
+        return {"dx": dy * w * mask, "dw": dy * x * mask}
+
+    report = check("dim N\ninput x: N\nparam w: N\ndata mask: N\noutput y = x * w * mask**2", backward)
+    assert not report and "where mask is 0 or 1, dx, dw are right: if mask is a mask" in report.notes[0]
 
 
 @pytest.mark.oracle
