@@ -28,6 +28,7 @@ PROGRAMS = [
     "loss = np.sum(np.tanh(x @ params[0][0] + params[0][1]) @ params[1][0] + params[1][1])",
     "Ws = [W1, W2]\nh = x\nfor i, W in enumerate(Ws, 1):\n    h = i * np.tanh(h @ W)\nloss = h.sum()",
     "Ws = [W1, W2]\nh = x\nfor i, W in enumerate(Ws, start=2):\n    h = i * np.tanh(h @ W)\nloss = h.sum()",
+    "Ws = [W1, W2]\nh = x\nfor i, W in enumerate(Ws, -3):\n    h = i**2 * np.tanh(h @ W)\nloss = h.sum()",
     "*hidden, last = [W1, W2]\nh = x\nfor W in hidden:\n    h = np.tanh(h @ W)\nloss = np.sum(h @ last)",
     "first, *rest = [W1, W2]\nh = x @ first\nfor W in rest:\n    h = np.tanh(h @ W)\nloss = np.sum(h)",
     "params = [W1] + [W2]\nloss = np.sum(x @ params[0] @ params[1])",
@@ -70,6 +71,14 @@ def test_layers_of_a_list_are_made_one_by_one() -> None:
 def test_what_other_lines_change_or_read_is_refused(lines: str) -> None:
     with pytest.raises(ModelError):
         parse_alone(f"Ws = [W1, W2]\nh = x\n{lines}")
+
+
+@pytest.mark.parametrize("start", ["n + 1", "2 * 1", "start=-n", "step=1"])
+def test_where_enumerate_begins_is_a_number(start: str) -> None:
+    """It was the last one that stands there."""
+    loop = f"for i, W in enumerate(Ws, {start}):\n    h = i * np.tanh(h @ W)\n"
+    with pytest.raises(ModelError):
+        parse_alone(f"Ws = [W1, W2]\nh = x\n{loop}loss = h.sum()")
 
 
 PAIRS = "params = [(W1, b1), (W2, b2)]\n"

@@ -137,7 +137,7 @@ def _indexed(match: re.Match[str]) -> str:
     number, rest = match.group(1).translate(_SUB), match.group(2).translate(_SUB)
     if rest == "+":  # (1 - c)₊
         return f"{number}_+"
-    if match.string[max(match.start() - 1, 0) : match.start()] in (*"Σ∑∏",) and rest.isalpha():  # no entry of an array
+    if match.string.endswith((*"Σ∑∏",), 0, match.start()) and rest.isalpha():  # no entry of an array
         return f"_{rest} "
     counts = rest == "t" or any(sign in rest for sign in "+-")
     behind = match.string[match.end() : match.end() + 1] or " "
@@ -295,7 +295,7 @@ def _of_one(name: str, end: str, row: str | None, index: str, column: str | None
 
 # what says how a formula looks, and nothing of it: the size of its brackets, spaces, accents by other names
 _SIZED = r"\\(?:left|right|[bB]igg?[lrm]?)(?![A-Za-z])\s*"
-# w* = \\arg\\min_w, \\min_{w}
+# w* = \arg\min_w, \min_{w}
 _SOUGHT = (r"^\s*(?:\\?\w+(?:\s*\^\s*(?:\*|\{\s*\*\s*\}|\\star))?\s*=\s*)?(?:\\arg\s*)?\\(?:min|max)\s*_"
            r"\s*(?:\{([^{}]*)\}|(\\?[A-Za-z]+))")
 

@@ -271,8 +271,9 @@ class _Lists:
         if not inside or texts[0] not in _OF_LISTS:
             return None
         args, begin = between_commas(inside), 0
-        if texts[0] == "enumerate" and len(args) == 2 and args[1][-1].text.isdigit():
-            args, begin = args[:1], int(args[1][-1].text)
+        start = "".join(map(TEXT, args[1])).removeprefix("start=") if texts[0] == "enumerate" and len(args) == 2 else ""
+        if _of_numbers(start):
+            args, begin = args[:1], _computed(start)
         each = [self.value(part) for part in args]
         lists = [part for part in each if part is not None]
         if len(lists) != len(each) or (texts[0] != "zip" and len(lists) != 1):
