@@ -276,10 +276,11 @@ class Forms:
         x times what is left of both far out, a/(b/c) as a·c/b."""
         opened = [self._opened(base, n) for base, n in factors]
         for k, (inside, quotient) in enumerate(opened):
+            if len(inside) < 2:
+                continue
             rest = [part for j, (parts, _) in enumerate(opened) if j != k for part in parts]
             double = quotient and factors[k][1].is_negative
-            meets = (_cancel, self._meet_at_0, self._meet_beyond)
-            if len(inside) > 1 and (double or any(meet(rest, inside) for meet in meets)):
+            if double or any(meet(rest, inside) for meet in (_cancel, self._meet_at_0, self._meet_beyond)):
                 return _collected([*factors[:k], *factors[k + 1 :], *inside])
         return None
 

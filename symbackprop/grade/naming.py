@@ -89,7 +89,7 @@ class Dictionary:
         self.marks = (_PREFIX, _SUFFIX, *([_BARRED] if barred else []))  # of gradients
         self.rows = set(reference.rows)
         self.known = self.rows | set(reference.model.sizes)
-        self.found = set(reference.rows) - set(reference.model.graph.names)  # letters that a derivation gives
+        self.derived = set(reference.rows) - set(reference.model.graph.names)  # names that the derivation gives
         self.bases = {base_name(n) for n in self.rows} - self.rows
         self.bases |= {unplaced(n) for n in self.rows if "[" in n}
         self.own: set[str] = set()

@@ -267,7 +267,7 @@ def without_letters(items: Tokens, words: Dictionary, right: Tokens, inside: boo
         start = opening(items, len(items) - 1)
         letters, bare, whole = "".join([joined(x) or "?" for x in split(items[start + 1 : -1])]), items[:start], None
     counts = words.counters if inside or len(letters) < 2 else set()
-    taken = (words.known - words.found | words.own | words.loops) - words.counters | counts
+    taken = (words.known - words.derived | words.own | words.loops) - words.counters | counts
     if not bare[-1:] or whole or not (letters.islower() and letters.isalpha()) or set(letters) & taken:
         return items, ""
     of = _gradient_of(bare, words)

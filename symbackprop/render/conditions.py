@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import sympy as sp
@@ -34,8 +33,7 @@ def contrary(m: Math) -> Math | None:
         case Prod((a, b), sp.S.One):
             return _either(contrary(a), contrary(b))
         case Fn(name, (a, b)) if TABLE[name].chooses == (0, 1):
-            parts = contrary(a), contrary(b)
-            return _both(parts) if TABLE[name].largest else _either(*parts)
+            return (_both if TABLE[name].largest else _either)(contrary(a), contrary(b))
     return None
 
 
@@ -43,6 +41,5 @@ def _either(a: Math | None, b: Math | None) -> Math | None:
     return None if a is None or b is None else Fn("maximum", (a, b))
 
 
-def _both(found: Sequence[Math | None]) -> Math | None:
-    known = [x for x in found if x is not None]
-    return product(*known) if len(known) == len(found) else None
+def _both(a: Math | None, b: Math | None) -> Math | None:
+    return None if a is None or b is None else product(a, b)

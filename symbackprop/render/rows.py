@@ -453,10 +453,8 @@ class Rows(Written):
         above, below = fraction(number)
         if not below.free_symbols:
             return m
-        bottom = within(m.bottom)
-        factors = bottom.factors if isinstance(bottom, maths.Prod) and bottom.number == 1 else (m.bottom,)
         rest = self.scaled(above, *(top.factors if isinstance(top, maths.Prod) else ()))
-        return maths.Frac(rest, self.scaled(below, *factors))
+        return maths.Frac(rest, self.scaled(below, *_factors_of(m.bottom)))
 
     def _signed(self, term: f.Formula, over: Over) -> tuple[bool, Math]:
         return signed(*super()._signed(term, over))

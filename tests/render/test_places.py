@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from symbackprop import Model, derive
+from symbackprop import Model, codegen, derive
 
 
 def page(text: str) -> str:
@@ -35,8 +35,6 @@ def test_an_element_of_what_a_loop_of_a_function_reads_goes_by_the_name_of_the_w
 
 
 def test_means_of_arcs_are_told_apart() -> None:
-    from symbackprop import codegen
-
     found = codegen(Model.parse("dim N\nparam x: N\nloss L = sum(asin(x)/x) + sum(atan(x)/x)"))
     assert "= arc_mean(0, x, 1, " in found and "= arc_mean(0, x, -1, 1)" in found and "arc_mean(0, x)" not in found
 
