@@ -336,6 +336,22 @@ def test_a_size_that_gets_another_number_is_none() -> None:
         parse_alone("K = 2\nW = np.random.randn(K, K)\nK = 5\nloss = np.sum(W) * K")
 
 
+@pytest.mark.parametrize(("numbers", "line", "meant"), [
+    ("stride, pad = 2, 1", "mean(F.conv2d(x, w, b, stride=stride, padding=pad)**2)",
+     "mean(F.conv2d(x, w, b, stride=2, padding=1)**2)"),
+    ("axis = 1", "sum(x.sum(axis=axis)**2)", "sum(x.sum(axis=1)**2)"),
+    ("k = 2", "sum(F.max_pool2d(F.conv2d(x, w), k)**2)", "sum(F.max_pool2d(F.conv2d(x, w), 2)**2)"),
+    ("p = 1", "sum(np.pad(X @ W, ((p, p), (0, 2 * p)))**3)", "sum(np.pad(X @ W, ((1, 1), (0, 2)))**3)"),
+    ("lag = 2", "sum((x[lag:] - phi * x[:-lag])**2)", "sum((x[2:] - phi * x[:-2])**2)"),
+    ("d = 9; half = d // 2", "sum(x[half + 1:]**2) + sum(x[:half])", "sum(x[5:]**2) + sum(x[:4])"),
+])
+def test_whole_numbers_by_names_are_settings_and_bounds(numbers: str, line: str, meant: str) -> None:
+    """They were refused, but as what a size is."""
+    named, plain = (parse_alone(f"{numbers}\n{last}") for last in (line, meant))
+    assert named.remarks[0] == plain.remarks[0] == parse_alone(meant).remarks[0]
+    assert first_difference(named, plain) is None
+
+
 @pytest.mark.parametrize("drawn", [
     "np.random.randint(0, K, N)", "torch.randint(K, size=(N,))", "rng.integers(0, high=K, size=N)",
     "np.random.randint(0, K, (N,))",

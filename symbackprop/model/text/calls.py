@@ -17,15 +17,14 @@ import sympy as sp
 
 from symbackprop import errors
 from symbackprop.core import numpy_calls
-from symbackprop.core.facts import plainly
 from symbackprop.core.functions import CONSTANTS, FUNCTIONS
 from symbackprop.core.functions.words import ARGUMENTS, IDLE_OPTIONS, meant
-from symbackprop.core.graph import Graph, Leaf, Node, label
+from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.names import GREEK, unprimed
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import MAX_DIM, shape_text
 from symbackprop.errors import Meant, ModelError, NameProblem, SyntaxProblem, UsageError, nearest, suggested
-from symbackprop.model.text.known_numbers import short, whole
+from symbackprop.model.text.known_numbers import numbered, short, whole
 from symbackprop.model.text.meant_lines import axis_of_julia, entries_from_one, its_size, of_pytorch, without_option
 from symbackprop.model.text.spellings import WHY_NOT, calls_of
 from symbackprop.records import record
@@ -327,6 +326,7 @@ class Place:
             value = value[0]  # (2,) of PyTorch, of the one axis that there is
         if self.annotation in KINDS:
             kind, wanted, read = KINDS[self.annotation]
+            value = numbered(value)
             if not isinstance(value, kind):
                 raise self.fail(wanted, value)
             return read(value)
@@ -352,10 +352,7 @@ class Place:
         return self.row(value)
 
     def size(self, value: Value) -> Any:
-        if isinstance(value, Node):  # n = X.shape[0], const n = 5
-            row = plainly(value)
-            known = row.attr.value if isinstance(row.attr, Leaf) else row.value
-            value = value if known is None else known
+        value = numbered(value)
         if isinstance(value, sp.Expr) and value.is_integer is not False:
             if value.is_Integer and value > MAX_DIM:
                 raise self.fail(f"a size of at most {MAX_DIM}", value)
@@ -383,6 +380,7 @@ class Place:
         return tuple(map(self.operand, value)) if isinstance(value, tuple) else self.operand(value)
 
     def axes(self, value: Value) -> Any:
+        value = numbered(value)
         if value is None:
             return None
         if isinstance(value, tuple):

@@ -13,7 +13,6 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.build import matmul, transpose
-from symbackprop.core.facts import plainly
 from symbackprop.core.functions.words import IDLE_OPTIONS
 from symbackprop.core.graph import INT, Graph, Node, label
 from symbackprop.core.indexing import getitem
@@ -24,7 +23,7 @@ from symbackprop.errors import ChoosesEntries, Meant, ModelError, NameProblem, O
 from symbackprop.model.text import dialect, spellings, tree, warnings
 from symbackprop.model.text.calls import Callee, asked_arrays, call, callee, known_callee, orders
 from symbackprop.model.text.chosen import of_all
-from symbackprop.model.text.known_numbers import checked, fold, of_sizes, short
+from symbackprop.model.text.known_numbers import checked, fold, number_of, of_sizes, short
 from symbackprop.model.text.languages import Language, along
 from symbackprop.model.text.meant_lines import (
     indexed,
@@ -465,7 +464,10 @@ class Evaluator:
                 return reduce(lambda a, part: fold(part[0], a, part[1]), zip([s for s, _ in expr.rest], values[1:],
                                                                            strict=True), values[0])
         value = self.value(expr)
-        number = plainly(value).value if isinstance(value, Node) and not value.shape else None
+        if isinstance(expr, tree.Negative) and isinstance(value, Node):
+            inner = self._number(expr.body)
+            return -inner if isinstance(inner, sp.Expr) else value
+        number = number_of(value) if isinstance(value, Node) else None
         return value if number is None else number
 
     def _place(self, part: tree.Expr) -> sp.Expr:

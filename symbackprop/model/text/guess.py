@@ -177,7 +177,7 @@ def _shapes(body: Sequence[tree.Statement], leaves: Sequence[str], known: Known,
     """The shapes of what is not declared. Raises a `ModelError`; of a function that there is none of this is told, not
     what its value would have to be."""
     try:
-        return Shapes(body, leaves, known, sizes)
+        return Shapes(_with_numbers(body), leaves, known, sizes)
     except ShapeError:
         for call in [part for part in tree.inside(body) if isinstance(part, tree.Call)]:
             try:
@@ -185,6 +185,15 @@ def _shapes(body: Sequence[tree.Statement], leaves: Sequence[str], known: Known,
             except NameProblem as error:
                 raise error.about(call.place) from None
         raise
+
+
+def _with_numbers(body: Sequence[tree.Statement]) -> Sequence[tree.Statement]:
+    """The equations with whole numbers for the names that are given these once, as of ``stride = 2``."""
+    found = [*tree.equations(body)]
+    given = Counter(e.target.name for e in found)
+    numbers = {e.target.name: e.value for e in found if given[e.target.name] == 1 and e.target.index is None
+               and isinstance(e.value, tree.Number) and e.value.value.is_Integer}
+    return tree.with_values(body, lambda expr: tree.put(expr, numbers)) if numbers else body
 
 
 def _named_sizes(body: Sequence[tree.Statement]) -> tuple[Sequence[tree.Statement], dict[str, tuple[str, int]]]:

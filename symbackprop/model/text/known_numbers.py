@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import add, mul, sub, truediv
+from typing import Any
 
 import sympy as sp
 
-from symbackprop.core.graph import Node, label
+from symbackprop.core import formula as f
+from symbackprop.core.graph import Leaf, Node, label
+from symbackprop.core.scalars import TABLE, Opaque, to_sympy
 from symbackprop.errors import ModelError
 from symbackprop.model.text.expressions import MAX_FLOAT
 
@@ -88,6 +91,37 @@ def whole(value: object, what: str) -> int:
     if isinstance(value, sp.Expr) and value.is_Integer:
         return int(value)
     raise ModelError(f"{what} is a whole number, not {short(value)}")
+
+
+def number_of(row: Node) -> sp.Expr | None:
+    """The number that a row without axes is, under whatever names: ``stride = 2``, ``n = X.shape[0]``, ``const n = 5``,
+    and what is computed of such; None for any other."""
+    known: dict[int, sp.Expr] = {}
+    for part in row.graph.topological([row]) if not row.shape else ():
+        number = part.attr.value if isinstance(part.attr, Leaf) else part.value
+        if number is None and part.form is not None and part.args:
+            number = _computed(part, [known[a.id] for a in part.args])
+        if number is None or part.shape:
+            return None
+        known[part.id] = number
+    return known.get(row.id)
+
+
+def _computed(row: Node, args: Sequence[sp.Expr]) -> sp.Expr | None:
+    """A formula of numbers, where it is exact."""
+    exact = TABLE[row.head].exact if row.head is not None else None
+    if exact is not None and isinstance(row.form, f.Call):
+        return exact(*[to_sympy(x, args) for x in row.form.args])
+    number = to_sympy(row.attr.form, args)
+    return None if number.has(Opaque) else number
+
+
+def numbered(value: Any) -> Any:
+    """What is given where a function asks for whole numbers: those that have names are numbers there."""
+    if isinstance(value, tuple):
+        return tuple(map(numbered, value))
+    number = number_of(value) if isinstance(value, Node) else None
+    return value if number is None or number.is_integer is False else number
 
 
 def short(value: object) -> str:
