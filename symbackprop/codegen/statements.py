@@ -64,7 +64,8 @@ class Words(Mapping[int, str]):
         return text(self.block.names[row].code)
 
     def __iter__(self) -> Iterator[int]:
-        return iter({**self.block.names, **self.written})
+        there = [row for row in self.written if row not in self.block.absent]
+        return iter(dict.fromkeys([*self.block.names, *there]))
 
     def __len__(self) -> int:
         return len({*self})

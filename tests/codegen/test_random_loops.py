@@ -69,6 +69,15 @@ DEEP = [  # what was declared, beside the form that is emitted, was written out 
 ]
 
 
+INSIDE = [  # a place of an array beside rows that have no name in a block
+    {"reverse": False, "carries": 1, "stacked": False, "previous": True, "ragged": False, "lines": [("column", 0, 0)],
+     "after": [("column", 0, 0)]},
+    {"reverse": False, "carries": 2, "stacked": False, "previous": False, "ragged": False,
+     "lines": [("column", 0, 0), ("column", 2, 9)],
+     "after": [("column", 0, 0), ("column", 0, 0), ("sin", 3, 8), ("tanh", 0, 0)]},
+]
+
+
 def over(rows: Sequence[Node], lines: list[tuple[str, int, int]]) -> list[Node]:
     """The rows that the lines compute, each over any of those before it; tanh keeps them small."""
     found = list(rows)
@@ -160,6 +169,7 @@ def called(target: str, function: Callable[..., Any], *args: Any) -> Any:
 
 
 @settings(max_examples=EXAMPLES)
+@example(INSIDE, True, True, ("numpy", 1), [{"T": 1, "K": 1, "J": 1, "N": 1}])
 @example([HANDED], False, False, ("numpy", 0), [{"T": 2, "K": 1, "J": 1, "N": 1}])
 @example([AROUND], False, False, ("numpy", 1), [{"T": 2, "K": 1, "J": 1, "N": 1}])
 @example(DEEP, False, True, ("numpy", 1), [{"T": 2, "K": 1, "J": 2, "N": 1}])
