@@ -483,7 +483,7 @@ class Logarithms:
         if all(log is None for log in logs) or any(a.value is not None and a.value.is_negative for a in x.args):
             return None
         whole = [self._plain(f.Arg(0), (a,)) if log is None else log for a, log in zip(x.args, logs, strict=True)]
-        return build.concat(whole, x.attr)
+        return x.graph.again(x, whole)
 
     def _of_softmax(self, x: Node) -> Node | None:
         """log softmax(z) = z − logsumexp(z)."""

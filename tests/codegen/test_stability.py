@@ -487,6 +487,17 @@ def test_weights_of_either_sign(name: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(grads["z"], (moved[:4] - moved[4:]) / 2e-6, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize(("expression", "value"), [
+    ("log(sum([exp(x), exp(y)]))", np.logaddexp(800, -3)), ("sum(log([exp(x), sigmoid(y)]))", 800 - softplus(3)),
+    ("log(prod([exp(x), exp(y)]))", 797.0)])
+def test_the_logs_of_a_list_of_numbers(expression: str, value: float, level: int, tmp_path: Path) -> None:
+    module = emit(f"param x, y\nloss L = {expression}", tmp_path, level=level)
+    loss, grads = module.loss_and_grads({"x": np.float64(800), "y": np.float64(-3)}, {})
+    assert np.isclose(loss, value, rtol=1e-14)
+    assert all(map(np.isfinite, grads.values()))
+
+
 VIEWS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "transpose": ("{0}.T", lambda a: a.T),
     "rows": ("{0}[1:]", lambda a: a[1:]),
