@@ -191,6 +191,8 @@ def test_sums_up_to_a_number_are_of_so_many_entries(declared: str, read: str) ->
     (r"\sum_{i=1}^{K-1} (v_{i+1} - v_i)^2", None),  # it was of all
     (r"\sum_{i=1}^{N}\sum_{j=1}^{N} A_{ij} w_j", None), (r"\sum_{i=1}^{M} v_i", "sum(v)"),
     (r"\sum_{i=1}^{M} v_i + \sum_{i=1}^{J} v_i", None),
+    (r"\sum_{i=1}^{K+1} v_i", None), (r"\sum_{i=1}^{2K} v_i", None), (r"\sum_{i=1}^{N/2} v_i", None),  # were of all,
+    (r"\sum_{i=1}^{N}\sum_{j=1}^{i} v_j", None),  # as this was
     (r"\sum_{i=1}^{K} v_i + \sum_{i=1}^{K} \|v_i\|", None),  # the second was of all
     (r"\sum_{i=1}^{K} v_i / \sum_{i=1}^{N} v_i", "sum(v[:K] / sum(v[:N]))"),
 ])

@@ -346,7 +346,7 @@ _A_SUM = rf"\\(sum|prod|mean|(?:max|min)(?=\s*_))(?![A-Za-z]){_FROM}{_UP_TO}"
 _MEAN = lazy(r"\\frac\s*\{\s*1\s*\}\s*\{\s*(\w+)\s*\}\s*\\sum\s*_\s*\{\s*(\w)\s*=\s*1\s*\}"
                    r"\s*\^\s*\{?\s*\1\b\s*\}?")
 _SUM_OF, _SUMS = lazy(rf"{_A_SUM}(?!\s*[_^])"), lazy(rf"(?:{_A_SUM}\s*)+(?!\s*[_^])")
-_LAST = lazy(r"(\w+)(?:-(\d+))?")
+_LAST = lazy(r"(\d+|\|?[A-Za-z]\w*\|?)([+-]\d+)?")
 _WITH_SCRIPT = lazy(r"([A-Za-z]+)\}?\s*_\s*(?:\{\s*(\w+)\s*\}|([A-Za-z]))")
 _LEFT = lazy(r"^(\s*(?:(?:loss|output)\s+)?\\?[A-Za-z]+)_([ijkmn]{1,2})(\s*=(?!=))(.*)$")
 _NO_SCRIPT = lazy(r"^(\s*(?:(?:loss|output)\s+)?\\?[A-Za-z]\w*\s*=(?!=))(.*einsum\(.*)$")
@@ -469,14 +469,25 @@ def counted_up_to(line: str) -> list[Counted]:
     text, found = _in_braces(line), dict[tuple[int, int], Counted]()
     for begin in _SUM_OF.finditer(text):
         index = begin[2]
-        last = _LAST.fullmatch(re.sub(r"\s", "", begin[5] or begin[6] or ""))
+        last = _LAST.fullmatch(_end_of(begin))
         if index and begin[3] in ("0", "1") and last is not None:
             body = text[begin.end() : _end_of_term(text, begin.end())[0]]
-            more = max([0, *map(_step, _stepped(index).findall(body))]) - int(last[2] or 0) + (begin[3] == "0")
+            more = max([0, *map(_step, _stepped(index).findall(body))]) + int(last[2] or 0) + (begin[3] == "0")
             for x in _WITH_SCRIPT.finditer(body):
                 axis = (x[2] or x[3]).find(index)
                 found |= {(begin.end() + x.start(), axis): Counted(x[1], axis, last[1], more)} if axis >= 0 else {}
     return [*found.values()]
+
+
+def ends_elsewhere(line: str) -> bool:
+    """Whether a sum ends at neither a number nor a name, perhaps with a number added: at 2K, or at another index."""
+    sums = [*_SUM_OF.finditer(_in_braces(line))]
+    ends = {end for begin in sums if (end := _end_of(begin))}
+    return any(_LAST.fullmatch(end) is None for end in ends) or any(begin[2] in ends for begin in sums)
+
+
+def _end_of(begin: re.Match[str]) -> str:
+    return re.sub(r"\s", "", begin[5] or begin[6] or "")
 
 
 def _step(found: tuple[str, str]) -> int:
@@ -589,7 +600,7 @@ def _neighbours(body: str, index: str, begin: re.Match[str]) -> str | None:
     script = _stepped(index)
     steps = [*map(_step, script.findall(body))] or [0]
     low, high = min(0, *steps), max(0, *steps)
-    first, last = begin[3], re.fullmatch(r"(.*?)(?:-(\d+))?", re.sub(r"\s", "", begin[5] or begin[6] or ""))
+    first, last = begin[3], re.fullmatch(r"(.*?)(?:-(\d+))?", _end_of(begin))
     assert last is not None
     below = 1 - low - int(first or 1 - low)  # 0 where entries count from 1, 1 where from 0
     if below not in (0, 1) or (last[1] and int(last[2] or 0) != high + below) or (last[1].isdigit() and low != high):

@@ -10,7 +10,7 @@ from sympy import Integer
 from symbackprop.core.graph import Node
 from symbackprop.core.shapes import Dim, dim, evaluate_dim
 from symbackprop.model.model import Model
-from symbackprop.model.text.characters import Counted, counted_up_to, of_entries, without_marks
+from symbackprop.model.text.characters import Counted, counted_up_to, ends_elsewhere, of_entries, without_marks
 from symbackprop.patterns import lazy
 
 _WORD = lazy(r"[^\W\d]\w*")
@@ -18,14 +18,15 @@ _WORD = lazy(r"[^\W\d]\w*")
 
 def says_how_many(tried: str, line: str) -> bool:
     """Whether a line says how many entries there are, or what is tried takes names for arrays."""
-    return bool(counted_up_to(line)) or any(True for _ in of_entries(tried, line))
+    return ends_elsewhere(line) or bool(counted_up_to(line)) or any(True for _ in of_entries(tried, line))
 
 
 def same_entries(tried: str, line: str, model: Model, guesses: bool) -> bool:
     """Whether sums up to K are of K entries: of all there are, or of the first ones; and whether what is taken for an
     array has as many axes as it has indices. Where sizes are ``guesses`` their names say nothing."""
     named, right, sums = model.graph.names, without_marks(tried), counted_up_to(line)
-    if guesses and any(_first(c).search(right) for c in sums if not c.last.isdigit()):  # it is the size that there is
+    alone = guesses and any(_first(c).search(right) for c in sums if not c.last.isdigit())  # it is the size there is
+    if alone or ends_elsewhere(line):
         return False
     first = {c for c in sums if not c.axis and sums.count(c) <= len(_first(c).findall(right))}
     words = {*_WORD.findall(right)}
