@@ -191,8 +191,8 @@ def body(loop: Loop, graph: Graph, around: Part) -> Part:
 
 class Closing:
     """One pass over the gradients of a part. The table is to be set apart around it. ``printed``: the ids of those that
-    are to be read. What is ``solved`` is what bodies of loops have in common too. Of products in another order it is
-    made again; other orders are looked for while it is ``below`` what it was then."""
+    are to be read. What is ``solved`` is what bodies of loops have in common too. Where products in another order are
+    cheaper there is one more pass over these, as long as what they cost is ``below`` what it was before."""
 
     def __init__(self, part: Part, graph: Graph, space: Space, printed: Collection[int] = (),
                  solved: Solved | None = None, below: float = inf) -> None:

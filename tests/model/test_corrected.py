@@ -195,6 +195,9 @@ def test_sums_up_to_a_number_are_of_so_many_entries(declared: str, read: str) ->
     (r"\sum_{i=1}^{N}\sum_{j=1}^{i} v_j", None),  # as this was
     (r"\sum_{i=1}^{K} v_i + \sum_{i=1}^{K} \|v_i\|", None),  # the second was of all
     (r"\sum_{i=1}^{K} v_i / \sum_{i=1}^{N} v_i", "sum(v[:K] / sum(v[:N]))"),
+    (r"\sum_{j=1}^{2} A_{1j}", None), (r"\sum_{i=1}^{K} A_{i3}", None),  # were of all of the row and the column
+    (r"\sum_{j=1}^{K} A_{1j}", "sum(A[0])"), (r"\sum_{i=1}^{N} A_{i3}", "sum(A[:, 2])"),
+    (r"\sum_{i=1}^{K} v_i + \sum_{i=1}^{K+1} v_i", None),
 ])
 def test_sums_up_to_a_dimension_are_of_so_many_entries(typed: str, read: str | None) -> None:
     """A letter that is no dimension is what ends the axis, one for each."""
@@ -216,6 +219,7 @@ def test_sums_up_to_a_dimension_are_of_so_many_entries(typed: str, read: str | N
     (r"\prod_{i=1}^n p_i^{y_i} (1-p_i)^{1-y_i}", "prod(p^y * (1-p)^(1-y))"),
     ("Σₜ₌₁ᵀ rₜ²", "sum(r^2)"),  # it was sum[t] * r[t]^2
     ("Σₜ₌₁ᵀ (yₜ − wᵀxₜ)²", "sum((y - (X @ w))^2)"), ("(1/n) Σᵢ₌₁ⁿ (yᵢ − b)²", "mean((y - b)^2)"),
+    ("(1/2) Σᵢ₌₁ⁿ (yᵢ − b)²", "(1/2) * sum((y - b)^2)"), ("(1/n) Σᵢ₌₁ᵐ (yᵢ − b)²", "(1/n) * sum((y - b)^2)"),
     (r"w = \arg\min_w \|Xw-y\|^2", "‖X @ w-y‖^2"),
     (r"\max_a q_a", "max(q)"), (r"\min_{\theta} \sum_i (y_i - \theta x_i)^2", "sum((y - theta * x)^2)"),
     (r"\frac{1}{2 s^2} \sum_{i=1}^n (x_i - \mu)^2 + \frac{n}{2} \log s^2",

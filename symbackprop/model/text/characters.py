@@ -40,7 +40,7 @@ INDEX = r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]"  # what stands in square brackets, tw
 _EXPECTED = lazy(rf"𝔼(?:_\w+|{_LOW})?\s*{INDEX}")
 _SIGMA = lazy(r"Σ(?=\s*(?:$|[])⁻^,*/+@=:ᵀ]))")  # a matrix, where nothing is summed
 _RANGE = lazy(f"(?<=[Σ∑])({_LOW})₌[₀₁][ᴬ-ᵂⁿᵃ-ᵡ]?")  # Σᵢ₌₁ᴺ
-_MEAN_OVER = lazy(rf"\(?1/(\w)\)?\s*[Σ∑]({_LOW})₌₁[ᴬ-ᵂⁿᵃ-ᵡ](?=\s*[(\[])")  # (1/n) Σᵢ₌₁ⁿ (…)
+_MEAN_OVER = lazy(rf"\(?1/(\w)\)?\s*[Σ∑]({_LOW})₌₁([ᴬ-ᵂⁿᵃ-ᵡ])(?=\s*[(\[])")  # (1/n) Σᵢ₌₁ⁿ (…)
 _BEHIND, _COEFFICIENT = lazy(r"(?<=[^\W\d_])(?=√\()"), lazy(r"(?<![\w.])(\d+(?:\.\d+)?)(?=[^\W\d_][₀-₉])")  # 2x₁
 _SPACES = {"\u00a0", "\u2009", "\u202f", "\u200a", "\u2002", "\u2003", "\u2062", "\u200b", "\ufeff"}
 MARKS = {mark: accent for accent, (mark, _) in ACCENTS.items()}
@@ -82,8 +82,12 @@ def readable(line: str) -> str:
     return "".join([part if k % 2 else _formula(part) for k, part in enumerate(_APART.split(line))])
 
 
+def _mean_over(found: re.Match[str]) -> str:
+    return f"mean{found[2]}" if unicodedata.normalize("NFKC", found[3]) == found[1] else found[0]
+
+
 def _formula(text: str) -> str:
-    text = _RANGE.sub(r"\1", _MEAN_OVER.sub(r"mean\2", RAISED_ORDER.sub(r"\2\1", text)))
+    text = _RANGE.sub(r"\1", _MEAN_OVER.sub(_mean_over, RAISED_ORDER.sub(r"\2\1", text)))
     if text.isascii():
         return text
     text = _COEFFICIENT.sub(r"\1 ", _BEHIND.sub(" ", text))
@@ -347,7 +351,7 @@ _MEAN = lazy(r"\\frac\s*\{\s*1\s*\}\s*\{\s*(\w+)\s*\}\s*\\sum\s*_\s*\{\s*(\w)\s*
                    r"\s*\^\s*\{?\s*\1\b\s*\}?")
 _SUM_OF, _SUMS = lazy(rf"{_A_SUM}(?!\s*[_^])"), lazy(rf"(?:{_A_SUM}\s*)+(?!\s*[_^])")
 _LAST = lazy(r"(\d+|\|?[A-Za-z]\w*\|?)([+-]\d+)?")
-_WITH_SCRIPT = lazy(r"([A-Za-z]+)\}?\s*_\s*(?:\{\s*(\w+)\s*\}|([A-Za-z]))")
+_WITH_SCRIPT = lazy(r"([A-Za-z]+)\}?(\[\d+\])?(?:\[:, \d+\])?\s*_\s*(?:\{\s*(\w+)\s*\}|([A-Za-z]))")
 _LEFT = lazy(r"^(\s*(?:(?:loss|output)\s+)?\\?[A-Za-z]+)_([ijkmn]{1,2})(\s*=(?!=))(.*)$")
 _NO_SCRIPT = lazy(r"^(\s*(?:(?:loss|output)\s+)?\\?[A-Za-z]\w*\s*=(?!=))(.*einsum\(.*)$")
 _ENTRY = r"\\?[A-Za-z]+\d*_[a-z]{1,3}(?![A-Za-z0-9])"
@@ -474,8 +478,9 @@ def counted_up_to(line: str) -> list[Counted]:
             body = text[begin.end() : _end_of_term(text, begin.end())[0]]
             more = max([0, *map(_step, _stepped(index).findall(body))]) + int(last[2] or 0) + (begin[3] == "0")
             for x in _WITH_SCRIPT.finditer(body):
-                axis = (x[2] or x[3]).find(index)
-                found |= {(begin.end() + x.start(), axis): Counted(x[1], axis, last[1], more)} if axis >= 0 else {}
+                axis = (x[3] or x[4]).find(index)
+                if axis >= 0:  # in A[0]_j of the other one
+                    found[begin.end() + x.start(), axis] = Counted(x[1], axis + bool(x[2]), last[1], more)
     return [*found.values()]
 
 

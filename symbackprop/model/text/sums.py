@@ -28,7 +28,7 @@ def same_entries(tried: str, line: str, model: Model, guesses: bool) -> bool:
     alone = guesses and any(_first(c).search(right) for c in sums if not c.last.isdigit())  # it is the size there is
     if alone or ends_elsewhere(line):
         return False
-    first = {c for c in sums if not c.axis and sums.count(c) <= len(_first(c).findall(right))}
+    first = {c for c in sums if not c.axis and not c.more and sums.count(c) <= len(_first(c).findall(right))}
     words = {*_WORD.findall(right)}
     whole = [(c, named[n]) for c in sums if c not in first
              for n in [n for n in (c.name, c.name.upper()) if n in words and n in named][:1]]
@@ -38,7 +38,7 @@ def same_entries(tried: str, line: str, model: Model, guesses: bool) -> bool:
 
 def _first(c: Counted) -> re.Pattern[str]:
     """Where the first entries of an array stand that a sum is of."""
-    return re.compile(rf"\b{c.name}\[:{c.last}\]")
+    return re.compile(rf"\b{c.name}\[:{re.escape(c.last)}\]")
 
 
 def _of_all(sums: Sequence[tuple[Counted, Node]], model: Model, dims: Collection[str]) -> bool:
