@@ -175,6 +175,24 @@ def test_programs_with_dicts_have_the_value_that_numpy_computes(case: str) -> No
     assert set(derive(model).gradients) == set(model.params) and verify(model, seed=1).verdict == "pass"
 
 
+@pytest.mark.parametrize(("lines", "plain"), [
+    ('cfg = {"lam": 0.1, "k": 2}\nmean((X @ w - y)**2) + cfg["lam"] * sum(w**2)',
+     "mean((X @ w - y)**2) + 0.1 * sum(w**2)"),
+    ('params = {"W": U, "b": g}\nsum((X @ params["W"] + params["b"])**2)', "sum((X @ U + g)**2)"),
+    ('s = {"k": 2}\nk = s["k"]\nsum(X[:k] @ w)', "sum(X[:2] @ w)"),
+    ('p = {"W": U}\nq = {"W": 2 * U}\nsum(X @ p["W"] * (X @ q["W"]))', "sum(X @ U * (X @ (2 * U)))"),
+])
+def test_what_a_dict_has_under_a_key_is_what_was_put_there(lines: str, plain: str) -> None:
+    """It was taken for an array of that name that is declared nowhere."""
+    head, rng = "dim N, D, H\ndata X: N x D, y: N\nparam w: D, U: D x H, g: H\n", np.random.default_rng(5)
+    at = {n: rng.normal(size=shape) for n, shape in (("X", (4, 3)), ("y", 4), ("w", 3), ("U", (3, 2)), ("g", 2))}
+    *above, last = lines.split("\n")
+    found = parse(head + "\n".join([*above, f"loss L = {last}"])).loss_row
+    expected = parse(f"{head}loss L = {plain}").loss_row
+    assert found is not None and expected is not None
+    assert value(found, **at) == pytest.approx(value(expected, **at), rel=1e-14)
+
+
 def test_one_key_of_two_things_is_two_parameters() -> None:
     text = "def f(x, l1, l2):\n    h = np.tanh(x @ l1['W'])\n    return np.sum((h @ l2['W'])**2)"
     assert [*parse_alone(text).params] == ["l1_W", "l2_W"]

@@ -294,7 +294,7 @@ class Helpers:
             return [tree.Said(s.line, f"{name} is a {what}, which stands in its place")]
         if not is_dict(value) or not value.options:
             return [s]
-        if not self.is_read(name):
+        if not (self.is_read(name) or self.keys.are_of(name)):
             return [tree.Said(s.line, f"{name} is passed over: no formula reads it")]
         return [*chain.from_iterable(map(self._put, self.keys.given(name, value, s.line)))]
 

@@ -53,6 +53,10 @@ class Keys:
         self.own[f"{thing}_{key}"] = key
         return f"{thing}_{key}"
 
+    def are_of(self, thing: str) -> bool:
+        """Whether lines read what stands under keys of a thing."""
+        return any(thing in things for things in self.things.values())
+
     def under(self, expr: tree.Expr) -> tree.Expr:
         """An expression with what stands under a key where it is written there, or else a name for it."""
         return self._named(folded(expr)) if self.are_read else expr

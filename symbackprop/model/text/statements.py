@@ -314,7 +314,7 @@ class Reader:
         name, value = c.now, c.tokens[2:-1]
         listed = c.after.is_sign("=") and len(value) > 2 and (value[1].is_sign(",") or value[0].is_sign("(", "{")) and (
             all(t.kind in (NAME, STRING) or t.is_sign(*_LISTING) for t in value) and any(t.is_sign(",") for t in value))
-        if not listed or name.kind != NAME or name.text in self._computed_with:
+        if not listed or name.kind != NAME or name.text in self._computed_with or self.keys.are_of(name.text):
             return ""
         self.kept.add(name.text)
         return _KEPT
