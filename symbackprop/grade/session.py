@@ -281,6 +281,7 @@ class Session:
             first, last = self._bounds(line.loop, counters, 0)
             if abs(last - first) >= MAX_STEPS:
                 raise ModelError(f"a loop of {abs(last - first) + 1} steps is too long")
+            self._refuse_too_many(line.loop, abs(last - first) + 1)
             begin, end = self._bounds(line.loop, counters, MAX_STEPS)
         except ModelError as error:
             self.unread.append(Answer(line.number, line.text, error=error))
@@ -288,6 +289,18 @@ class Session:
         more = self.counting.loops if line.loop.from_0 else 0
         first, last = first + more, last + more
         return range(first, last + 1) if begin <= end else range(first, last - 1, -1)
+
+    def _refuse_too_many(self, loop: Loop, steps: int) -> None:
+        """Raises a `ModelError` where a loop over a size that no loop of the model runs over has steps for which no
+        array has entries, as range(N + 1) has: what comes after a loop's last step may be 0, another sample is none."""
+        ends = [end for spans in self.reference.loops.values() for span in spans for end in span]
+        words = {*re.findall(r"[A-Za-z_]\w*", f"{loop.start} {loop.stop}")} & self.fixed.keys()
+        if len(words) != 1 or words & {d.name for end in ends for d in end.free_symbols}:
+            return
+        n = words.pop()
+        if steps > self.fixed[n] and not any(steps in row.shape for row in self.reference.rows.values()):
+            raise ModelError(f"the loop over {loop.counter} has more steps than there are entries: {n} are counted by "
+                             f"range({n}) or 1..{n}")
 
     def _bounds(self, loop: Loop, counters: Mapping[str, int], more: int) -> tuple[int, int]:
         """The bounds of a loop with ``more`` steps: with many, T-1..1 runs downwards, whatever T is."""

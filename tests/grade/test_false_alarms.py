@@ -76,6 +76,20 @@ def test_a_loop_that_leaves_out_a_sample(samples: str) -> None:
     assert [i.verdict for i in grade(parse(CLASSES), lines).items] == ["wrong"]
 
 
+@pytest.mark.parametrize("samples", ["range(N + 1)", "range(0, N + 1)", "0..N"])
+def test_a_loop_over_more_samples_than_there_are(samples: str) -> None:
+    """The one behind the last was 0, as what comes after the last step of a loop is."""
+    lines = f"dW = 0\nfor i in {samples}:\n    dW += outer(X[i], softmax(X[i] @ W) - Y[i]) / N"
+    report = grade(parse(CLASSES), lines)
+    assert report.verdict != "right" and "more steps than there are entries" in report.unread[0].message
+
+
+def test_a_loop_over_one_more_is_read_where_there_are_so_many() -> None:
+    model = "dim N\ndata x: N + 1\nparam w\nloss L = sum((w * x)**2) / 2"
+    report = grade(parse(model), "dw = 0\nfor i in range(N + 1):\n    dw += w * x[i]**2")
+    assert [i.verdict for i in report.items] == ["right"]
+
+
 @pytest.mark.parametrize("lines, model, says", [
     ("dw_j = Σ_i r_i X_ij / D + λ w_j\ndb = mean(r)", RIDGE, "D stands where N belongs"),
     ("P = softmax(X @ W, axis=0)\ndW = X.T @ (P - Y) / N", CLASSES, "softmax(X @ W, axis=0) stands where"),
