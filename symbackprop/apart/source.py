@@ -180,20 +180,23 @@ def _word(value: ast.expr) -> str | None:
 
 def limits(function: Any) -> list[float]:
     """The numbers in a function's text that it compares something with, x > 20, or that are bounds of a call, as two
-    are: clip(d, -5, 5)."""
+    are: clip(d, -5, 5), and those of maximum and minimum."""
     tree = _definition(function)
     names = getattr(inspect.unwrap(function), "__globals__", {})
     sides = [x for node in (() if tree is None else ast.walk(tree)) for x in _compared(node)]
     return sorted({abs(v) for x in sides if (v := _number(x, names)) is not None})
 
 
+_BOUND = ("maximum", "minimum", "fmax", "fmin", "clip", "clamp")  # by one number too: maximum(x, -3)
+
+
 def _compared(node: ast.AST) -> list[ast.expr]:
     match node:
         case ast.Compare(left, _, others):
             return [left, *others]
-        case ast.Call(_, args, keywords):
+        case ast.Call(function, args, keywords):
             numbers = [a for a in (*args, *[k.value for k in keywords]) if _number(a, {}) is not None]
-            return numbers if len(numbers) == 2 else []
+            return numbers if len(numbers) == 2 or getattr(function, "attr", None) in _BOUND else []
     return []
 
 

@@ -249,7 +249,8 @@ HOLD_RECORDS = ("core/ops/", "core/scalars.py", "core/functions/", "core/numpy_c
 _SLIPS = "what people take for what: a taxonomy of slips"
 _TARGET = "a target: how rows and functions are written"
 MAY_NAME = {  # tables by names of ops and functions that no record can hold: what they are
-    "apart/source.py": {"_SAME": "methods of an array in somebody's code", "_CASTS": "functions in somebody's code"},
+    "apart/source.py": {"_SAME": "methods of an array in somebody's code",
+                        **dict.fromkeys(("_CASTS", "_BOUND"), "functions in somebody's code")},
     "codegen/arrays.py": dict.fromkeys(("RULES", "SCALARS", "_SAME", "_ARCS", "_HELPERS"), _TARGET),
     "codegen/names.py": {"_OWN": "what emitted code calls itself, among that as another library calls a function"},
     "codegen/torch.py": {"Torch": "a target: reductions by methods, slices that run backwards"},

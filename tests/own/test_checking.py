@@ -325,7 +325,8 @@ def test_the_other_side_of_a_number_that_the_code_compares_with(bound: int, tmp_
     assert not report and f"not for those beyond {bound}" in report["x"].says
 
 
-@pytest.mark.parametrize("limited", ["np.clip(x, -30, 30)", "np.where(x > MOST, MOST, x)", "x.clip(max=30, min=-90)"])
+@pytest.mark.parametrize("limited", ["np.clip(x, -30, 30)", "np.where(x > MOST, MOST, x)", "x.clip(max=30, min=-90)",
+                                     "np.maximum(x, -30)", "np.clip(x, None, 30)", "np.minimum(x, 30)"])
 def test_what_it_compares_with_may_be_bounds_of_a_call_or_have_a_name(limited: str, tmp_path: Path) -> None:
     path = tmp_path / "f.py"
     path.write_text(f"import numpy as np\nMOST = 30\n\n\ndef f(x, dy):\n    dx = dy * 2 * {limited}\n    return dx\n",
