@@ -231,9 +231,9 @@ def test_lines_of_papers_alone_are_read_as_they_are_meant(typed: str, read: str)
     assert parse_alone(typed).remarks[-1].endswith(f"is read as {read}")
 
 
-@pytest.mark.parametrize("typed", ["Σₜ γᵗ rₜ", "Σₜ log hₜ + rₜ²/hₜ"])
+@pytest.mark.parametrize("typed", ["Σₜ γᵗ rₜ", "Σₜ log hₜ + rₜ²/hₜ", "Σᵢ₌₁ⁿ Σⱼ₌₁ⁱ vⱼ", "Σₖ Σⱼ₌₁ᵏ vⱼ"])
 def test_lines_of_papers_alone_that_may_mean_something_else_are_refused(typed: str) -> None:
-    """A sum over t was an entry of an array that was called sum."""
+    """A sum over t was an entry of an array that was called sum, one that ends at another index was over all."""
     with pytest.raises(ModelError):
         parse_alone(typed)
 

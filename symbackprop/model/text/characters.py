@@ -39,7 +39,8 @@ _IN_REALS = lazy(rf"(?<!\s)\s*[∈:]\s*ℝ(?:\s*\^\s*(?:[({{]([^(){{}}]*)[)}}]|(
 INDEX = r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]"  # what stands in square brackets, two deep
 _EXPECTED = lazy(rf"𝔼(?:_\w+|{_LOW})?\s*{INDEX}")
 _SIGMA = lazy(r"Σ(?=\s*(?:$|[])⁻^,*/+@=:ᵀ]))")  # a matrix, where nothing is summed
-_RANGE = lazy(f"(?<=[Σ∑])({_LOW})₌[₀₁][ᴬ-ᵂⁿᵃ-ᵡ]?")  # Σᵢ₌₁ᴺ
+_RANGE = lazy(f"(?<=[Σ∑])({_LOW})₌[₀₁]([ᴬ-ᵂⁿᵃ-ᵡⁱʲ]?)")  # Σᵢ₌₁ᴺ
+_SUMMED_BY = lazy(rf"[Σ∑]({_LOW})")
 _MEAN_OVER = lazy(rf"\(?1/(\w)\)?\s*[Σ∑]({_LOW})₌₁([ᴬ-ᵂⁿᵃ-ᵡ])(?=\s*[(\[])")  # (1/n) Σᵢ₌₁ⁿ (…)
 _BEHIND, _COEFFICIENT = lazy(r"(?<=[^\W\d_])(?=√\()"), lazy(r"(?<![\w.])(\d+(?:\.\d+)?)(?=[^\W\d_][₀-₉])")  # 2x₁
 _SPACES = {"\u00a0", "\u2009", "\u202f", "\u200a", "\u2002", "\u2003", "\u2062", "\u200b", "\ufeff"}
@@ -87,7 +88,7 @@ def _mean_over(found: re.Match[str]) -> str:
 
 
 def _formula(text: str) -> str:
-    text = _RANGE.sub(r"\1", _MEAN_OVER.sub(_mean_over, RAISED_ORDER.sub(r"\2\1", text)))
+    text = _over_all(_MEAN_OVER.sub(_mean_over, RAISED_ORDER.sub(r"\2\1", text)))
     if text.isascii():
         return text
     text = _COEFFICIENT.sub(r"\1 ", _BEHIND.sub(" ", text))
@@ -102,6 +103,12 @@ def _formula(text: str) -> str:
     text = _SIGMA.sub("Sigma", text)
     text = _SUM.sub(r"sum(\1)", _LOWERED.sub(_indexed, text))
     return "".join([c if c.isascii() or c in _OF_MODELS or c in "⁻¹√" else _in_ascii(c) for c in text])
+
+
+def _over_all(text: str) -> str:
+    """``Σᵢ₌₁ᴺ`` as ``Σᵢ``, unless it ends at what another sum counts by."""
+    counted = {unicodedata.normalize("NFKC", index) for index in _SUMMED_BY.findall(text)}
+    return _RANGE.sub(lambda found: found[0] if unicodedata.normalize("NFKC", found[2]) in counted else found[1], text)
 
 
 def _declared(found: re.Match[str]) -> str:
