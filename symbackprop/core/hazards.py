@@ -2,9 +2,9 @@
 
 `hazards` of a row are a set of bits: one for each array that it reads (any of them may hold NaN where nothing is meant
 to read it), `INFINITE` where a function on the way to it may be infinite by itself, or have an infinite derivative,
-and `WHOLE` where it reads integers. A constant has none. Two are said of what is idle: `LEVELLED` may be infinite where
-its cotangent is 0, which is that of a function that has levelled off; the cotangent of what is `LINEAR` does not depend
-on it.
+and `WHOLE` where it reads integers, or chooses between numbers that are not all positive. A constant has none. Two are
+said of what is idle: `LEVELLED` may be infinite where its cotangent is 0, which is that of a function that has levelled
+off; the cotangent of what is `LINEAR` does not depend on it.
 """
 
 from __future__ import annotations
@@ -81,6 +81,8 @@ def _of_kernel(node: Node) -> Hazards:
     chosen = record is not None and record.chooses
     read = [i for k in chosen for i in f.arguments(form.args[k])] if chosen else f.arguments(form)
     found = union(node.graph.hazards[node.args[i].id] for i in read)
+    if chosen and not found and any(node.graph.hazards[a.id] for a in node.args) and not is_positive(form, node.args):
+        return WHOLE
     if node.attr.boolean or (record is not None and _is_bounded(record)):
         return found & ~INFINITE
     return found | INFINITE if found and (is_unbounded(form, node.args) or has_root(form, node.args)) else found

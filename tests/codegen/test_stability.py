@@ -656,6 +656,17 @@ def test_two_negative_determinants_have_a_logarithm(form: str, of_a: float, of_b
         np.testing.assert_allclose(grads[name], power * np.linalg.inv(matrix).T, rtol=1e-12, atol=1e-12 / size)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_a_negative_determinant_beside_more_is_no_hazard_to_the_slope(level: int, tmp_path: Path) -> None:
+    """The log of its side, of −1 or 1, was taken for a constant, whose NaN reached the gradient of what is chosen."""
+    a = np.array([[0.1, 0.2], [0.3, 0.4]])
+    found, grads = emit("param A: 2 x 2\nloss L = log(det(A) + 1)", tmp_path, level=level).loss_and_grads({"A": a}, {})
+    det = np.linalg.det(a)
+    np.testing.assert_allclose(found, np.log1p(det), rtol=1e-12)
+    np.testing.assert_allclose(grads["A"], det * np.linalg.inv(a).T / (1 + det), rtol=1e-12)
+
+
 @pytest.mark.parametrize("level", [0, 1, 2])
 @pytest.mark.parametrize(("form", "value", "slope"), [
     ("log(prod(sigmoid(x)))", lambda x: -softplus(-x).sum(), lambda x: sigmoid(-x)),
