@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import partial, reduce
+from functools import partial
 from itertools import chain, count, starmap
 from typing import Any, Protocol, TypeGuard
 
@@ -458,15 +458,7 @@ class Evaluator:
 
     def _number(self, expr: tree.Expr) -> Value:
         """The value of a place; a number where it is computed of such, as of ``n = X.shape[0]``."""
-        if isinstance(expr, tree.Chain):
-            values = [self._number(part) for part in (expr.first, *[part for _, part in expr.rest])]
-            if all(isinstance(value, sp.Expr) for value in values) and all(sign in "+-*" for sign, _ in expr.rest):
-                return reduce(lambda a, part: fold(part[0], a, part[1]), zip([s for s, _ in expr.rest], values[1:],
-                                                                           strict=True), values[0])
         value = self.value(expr)
-        if isinstance(expr, tree.Negative) and isinstance(value, Node):
-            inner = self._number(expr.body)
-            return -inner if isinstance(inner, sp.Expr) else value
         number = number_of(value) if isinstance(value, Node) else None
         return value if number is None else number
 

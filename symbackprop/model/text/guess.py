@@ -126,8 +126,7 @@ def _with_arrays(body: Sequence[tree.Statement], counts: bool) -> Sequence[tree.
                  for s, array in zip(body, found, strict=True)]
     sizes = {n for item, _ in filter(None, found) for size in _sizes_of(item) for n in tree.mentioned(size)}
     given = Counter(e.target.name for e in tree.equations(body))
-    numbers = {s.target.name: s.value for s in body if isinstance(s, tree.Equation) and s.target.name in sizes
-               and isinstance(s.value, tree.Number) and given[s.target.name] == 1}
+    numbers = {name: value for name, value in _numbers(body).items() if name in sizes}
     rest = list[tree.Statement]()
     for s, array in zip(body, found, strict=True):
         if isinstance(s, tree.Equation) and array is not None and given[s.target.name] == 1:
@@ -189,11 +188,15 @@ def _shapes(body: Sequence[tree.Statement], leaves: Sequence[str], known: Known,
 
 def _with_numbers(body: Sequence[tree.Statement]) -> Sequence[tree.Statement]:
     """The equations with whole numbers for the names that are given these once, as of ``stride = 2``."""
-    found = [*tree.equations(body)]
-    given = Counter(e.target.name for e in found)
-    numbers = {e.target.name: e.value for e in found if given[e.target.name] == 1 and e.target.index is None
-               and isinstance(e.value, tree.Number) and e.value.value.is_Integer}
+    numbers = {name: value for name, value in _numbers(body).items() if value.value.is_Integer}
     return tree.with_values(body, lambda expr: tree.put(expr, numbers)) if numbers else body
+
+
+def _numbers(body: Sequence[tree.Statement]) -> dict[str, tree.Number]:
+    """The names that are given a number, and that alone."""
+    given = Counter(e.target.name for e in tree.equations(body))
+    return {s.target.name: s.value for s in body if isinstance(s, tree.Equation) and s.target.index is None
+            and isinstance(s.value, tree.Number) and given[s.target.name] == 1}
 
 
 def _named_sizes(body: Sequence[tree.Statement]) -> tuple[Sequence[tree.Statement], dict[str, tuple[str, int]]]:
