@@ -220,6 +220,10 @@ def test_sums_up_to_a_dimension_are_of_so_many_entries(typed: str, read: str | N
     ("Σₜ₌₁ᵀ rₜ²", "sum(r^2)"),  # it was sum[t] * r[t]^2
     ("Σₜ₌₁ᵀ (yₜ − wᵀxₜ)²", "sum((y - (X @ w))^2)"), ("(1/n) Σᵢ₌₁ⁿ (yᵢ − b)²", "mean((y - b)^2)"),
     ("(1/2) Σᵢ₌₁ⁿ (yᵢ − b)²", "(1/2) * sum((y - b)^2)"), ("(1/n) Σᵢ₌₁ᵐ (yᵢ − b)²", "(1/n) * sum((y - b)^2)"),
+    (r"\sum_{i=2}^N v_i", "sum(v[1:])"), ("Σᵢ₌₂ᴺ vᵢ", "sum(v[1:])"), ("Σᵢ₌₁³ vᵢ", "sum(v[:3])"),
+    ("Σᵢ₌₁ᴺ⁻¹ (xᵢ₊₁ − xᵢ)²", "sum((x[1:] - x[:-1])^2)"), ("Πᵢ₌₁ᴺ pᵢ", "prod(p)"),
+    (r"\min(r_t A_t, \operatorname{clip}(r_t, 1-\epsilon, 1+\epsilon) A_t)",
+     "min(r_t * A_t, clip(r_t, 1-epsilon, 1+epsilon) * A_t)"),
     (r"w = \arg\min_w \|Xw-y\|^2", "‖X @ w-y‖^2"),
     (r"\max_a q_a", "max(q)"), (r"\min_{\theta} \sum_i (y_i - \theta x_i)^2", "sum((y - theta * x)^2)"),
     (r"\frac{1}{2 s^2} \sum_{i=1}^n (x_i - \mu)^2 + \frac{n}{2} \log s^2",
@@ -231,9 +235,24 @@ def test_lines_of_papers_alone_are_read_as_they_are_meant(typed: str, read: str)
     assert parse_alone(typed).remarks[-1].endswith(f"is read as {read}")
 
 
-@pytest.mark.parametrize("typed", ["Σₜ γᵗ rₜ", "Σₜ log hₜ + rₜ²/hₜ", "Σᵢ₌₁ⁿ Σⱼ₌₁ⁱ vⱼ", "Σₖ Σⱼ₌₁ᵏ vⱼ"])
+@pytest.mark.parametrize("sign", [r"\sum_{i=1}^K v_i", "Σᵢ₌₁ᴷ vᵢ"])
+def test_a_sum_up_to_another_dimension_is_of_the_first_entries(sign: str) -> None:
+    """The end of one in Unicode was passed over: it was of all entries."""
+    model = Model.parse(f"dim N, K\ndata v: N\nparam w\nloss L = w*{sign}")
+    assert model.remarks[-1].endswith("is read as loss L = w*sum(v[:K])")
+
+
+def test_a_sum_from_the_second_entry_to_another_dimension_is_refused() -> None:
+    with pytest.raises(ModelError):
+        Model.parse("dim N, K\ndata v: N\nparam w\nloss L = w*Σᵢ₌₂ᴷ vᵢ")
+
+
+@pytest.mark.parametrize("typed", ["Σₜ γᵗ rₜ", "Σₜ log hₜ + rₜ²/hₜ", "Σᵢ₌₁ⁿ Σⱼ₌₁ⁱ vⱼ", "Σₖ Σⱼ₌₁ᵏ vⱼ",
+                                   r"\sum_k \sum_{j=1}^k v_j", "Σₖ₌₁ᴷ Σⱼ₌₁ᵏ vⱼ", "Σᵢ₌₁ⁿ⁻¹ xᵢ",
+                                   r"\sum_{t=1}^{T-1} (y_{t+1} - w^T x_t)^2", "Σᵢ₌₂ᴺ (yᵢ − wᵀxᵢ)²"])
 def test_lines_of_papers_alone_that_may_mean_something_else_are_refused(typed: str) -> None:
-    """A sum over t was an entry of an array that was called sum, one that ends at another index was over all."""
+    """A sum over t was an entry of an array that was called sum, one that ends at another index was over all, rows in
+    one that leaves some out were entries of one vector."""
     with pytest.raises(ModelError):
         parse_alone(typed)
 

@@ -39,6 +39,7 @@ from symbackprop.model.text.characters import (
     plain_latex,
     readable,
     with_angles,
+    with_commands,
     with_means,
     without_marks,
 )
@@ -288,6 +289,7 @@ def _without_latex(line: str, place: Place, sure: bool) -> list[Meant]:
     that stands behind its function."""
     if len(line) > 10 * _WIDEST:
         return []
+    line = line if "\\" in line else with_commands(line)
     real = in_reals(line if sure else with_angles(line), place)
     written = (plain_latex(text, capitals, rows, entries) for entries in (ALL, FIRST, GREEKS) for rows in (True, False)
                for text in (real, with_means(real)) for capitals in (True, False))

@@ -39,8 +39,7 @@ _IN_REALS = lazy(rf"(?<!\s)\s*[∈:]\s*ℝ(?:\s*\^\s*(?:[({{]([^(){{}}]*)[)}}]|(
 INDEX = r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]"  # what stands in square brackets, two deep
 _EXPECTED = lazy(rf"𝔼(?:_\w+|{_LOW})?\s*{INDEX}")
 _SIGMA = lazy(r"Σ(?=\s*(?:$|[])⁻^,*/+@=:ᵀ]))")  # a matrix, where nothing is summed
-_RANGE = lazy(f"(?<=[Σ∑])({_LOW})₌[₀₁]([ᴬ-ᵂⁿᵃ-ᵡⁱʲ]?)")  # Σᵢ₌₁ᴺ
-_SUMMED_BY = lazy(rf"[Σ∑]({_LOW})")
+_RANGE = lazy(f"([Σ∑∏Π])({_LOW})₌([₀-₉]+)([ᴬ-ᵂⱽᵃ-ᵡⁿⁱʰ-ʸˠ-ˤ⁰¹²³⁴-⁹⁺⁻]*)")  # Σᵢ₌₁ᴺ
 _MEAN_OVER = lazy(rf"\(?1/(\w)\)?\s*[Σ∑]({_LOW})₌₁([ᴬ-ᵂⁿᵃ-ᵡ])(?=\s*[(\[])")  # (1/n) Σᵢ₌₁ⁿ (…)
 _BEHIND, _COEFFICIENT = lazy(r"(?<=[^\W\d_])(?=√\()"), lazy(r"(?<![\w.])(\d+(?:\.\d+)?)(?=[^\W\d_][₀-₉])")  # 2x₁
 _SPACES = {"\u00a0", "\u2009", "\u202f", "\u200a", "\u2002", "\u2003", "\u2062", "\u200b", "\ufeff"}
@@ -88,7 +87,7 @@ def _mean_over(found: re.Match[str]) -> str:
 
 
 def _formula(text: str) -> str:
-    text = _over_all(_MEAN_OVER.sub(_mean_over, RAISED_ORDER.sub(r"\2\1", text)))
+    text = _RANGE.sub(_with_limits, _MEAN_OVER.sub(_mean_over, RAISED_ORDER.sub(r"\2\1", text)))
     if text.isascii():
         return text
     text = _COEFFICIENT.sub(r"\1 ", _BEHIND.sub(" ", text))
@@ -105,10 +104,13 @@ def _formula(text: str) -> str:
     return "".join([c if c.isascii() or c in _OF_MODELS or c in "⁻¹√" else _in_ascii(c) for c in text])
 
 
-def _over_all(text: str) -> str:
-    """``Σᵢ₌₁ᴺ`` as ``Σᵢ``, unless it ends at what another sum counts by."""
-    counted = {unicodedata.normalize("NFKC", index) for index in _SUMMED_BY.findall(text)}
-    return _RANGE.sub(lambda found: found[0] if unicodedata.normalize("NFKC", found[2]) in counted else found[1], text)
+def _with_limits(found: re.Match[str]) -> str:
+    """``Σ_{i=1}^{N}``, as LaTeX has it, for ``Σᵢ₌₁ᴺ``."""
+    sign, index = found[1].replace("Π", "∏"), found[2].translate(_SUB)
+    first, last = found[3].translate(_SUB), unicodedata.normalize("NFKC", found[4].translate(_SUPER))
+    if not last and first in ("0", "1"):
+        return f"{sign}{found[2]}"
+    return f"{sign}_{{{index}={first}}}^{{{last}}} " if last else f"{sign}_{{{index}={first}}} "
 
 
 def _declared(found: re.Match[str]) -> str:
@@ -314,7 +316,7 @@ _SOUGHT = (r"^\s*(?:\\?\w+(?:\s*\^\s*(?:\*|\{\s*\*\s*\}|\\star))?\s*=\s*)?(?:\\a
 def _is_index(over: str, rest: str) -> bool:
     """Whether the least of several entries is meant, no formula that something makes small: they have an index."""
     name = over.strip()
-    return name[:1] in _COUNTED or re.search(rf"_\s*\{{?\s*{re.escape(name)}(?!\w)", rest) is not None
+    return name[:1] in COUNTED or re.search(rf"_\s*\{{?\s*{re.escape(name)}(?!\w)", rest) is not None
 
 
 _LOOKS = (
@@ -341,8 +343,9 @@ _BESIDE = lazy(rf"(?<=[\w)}}\]])(?<!\\times)(?<!\\[co]dot)\s+(?=\\?[A-Za-z(])(?!
 BESIDE_BARS = lazy(r"(?:(?<=\))|(?<=[\w)])\s+)(\|[^|]+\|)")  # lam |w|
 _SCRIPT = lazy(r"_([a-z]{1,3})(?![A-Za-z0-9])")
 _OF_ONE = lazy(r"\[([a-z](?:[+-]\d+)?)\]")  # h[t] of hₜ
-_COUNTED = set("ijklmnt")  # letters that count on paper
+COUNTED = set("ijklmnt")  # letters that count on paper
 ROWS = "[0:, 0:]"  # behind an array of rows in a line that is tried: one with a single axis is none
+_ROWS_OF = lazy(r"‖|\.T")  # what is of whole rows, not of numbers
 _ENTRIES = "\t"  # behind one of entries, which is a blank to who reads the line
 _OF_ROWS = lazy(r"([A-Za-z]\w*)\[0:, 0:\]")
 _OF_ENTRIES, _MARK = lazy(rf"([A-Za-z]\w*){_ENTRIES}"), lazy(rf"(?<=\S){_ENTRIES}")
@@ -444,9 +447,14 @@ def indexed_sums(line: str, capitals: bool) -> str:
         index, word = sign[2] or sign[4] or first, sign[1] or sign[3]
         return rf"\{word}_{{{index}}} " if index else rf"\{word} "
 
-    text = _OF_ONE.sub(r"_{\1}", _INDEXED_SUM.sub(summed, line))  # x[i+1] of xᵢ₊₁
+    return plain_latex(with_commands(_INDEXED_SUM.sub(summed, line)), capitals)
+
+
+def with_commands(line: str) -> str:
+    """A line of paper with its indices, x[i+1] of xᵢ₊₁, and functions as LaTeX has them; other brackets are round."""
+    text = _OF_ONE.sub(r"_{\1}", line)
     text = re.sub(rf"(?<![\w\\])({_FUNCTIONS}|sigma)(?=\s*[(A-Za-z])(?![A-Za-z])", r"\\\1", text)
-    return plain_latex(text.replace("[", "(").replace("]", ")").replace("ᵀ", ".T "), capitals)
+    return text.replace("[", "(").replace("]", ")").replace("ᵀ", ".T ")
 
 
 def without_marks(line: str) -> str:
@@ -481,7 +489,7 @@ def counted_up_to(line: str) -> list[Counted]:
     for begin in _SUM_OF.finditer(text):
         index = begin[2]
         last = _LAST.fullmatch(_end_of(begin))
-        if index and begin[3] in ("0", "1") and last is not None:
+        if index and begin[3] and last is not None:
             body = text[begin.end() : _end_of_term(text, begin.end())[0]]
             more = max([0, *map(_step, _stepped(index).findall(body))]) + int(last[2] or 0) + (begin[3] == "0")
             for x in _WITH_SCRIPT.finditer(body):
@@ -495,7 +503,7 @@ def ends_elsewhere(line: str) -> bool:
     """Whether a sum ends at neither a number nor a name, perhaps with a number added: at 2K, or at another index."""
     sums = [*_SUM_OF.finditer(_in_braces(line))]
     ends = {end for begin in sums if (end := _end_of(begin))}
-    return any(_LAST.fullmatch(end) is None for end in ends) or any(begin[2] in ends for begin in sums)
+    return any(_LAST.fullmatch(end) is None for end in ends) or any((begin[2] or begin[4]) in ends for begin in sums)
 
 
 def _end_of(begin: re.Match[str]) -> str:
@@ -523,6 +531,8 @@ def _summed(text: str, capitals: bool, rows: bool, entries: str) -> str:
         end, ended = _end_of_term(text, begin.end())
         body = text[begin.end() : end].strip()
         if not (ended or (index and not _with_index(text[end:], index))) or not _same_entries(body, index):
+            return text
+        if not re.search("[A-Za-z]", body):  # the sum of 1 up to N is N, no 1
             return text
         among = _neighbours(body, index, begin) if index else body
         if among is None:
@@ -580,7 +590,7 @@ def _contracted(text: str) -> str:
         factors = [factor.rpartition("_") for factor in re.findall(_ENTRY, product[1])]
         letters = "".join(dict.fromkeys("".join(script for *_, script in factors)))
         over = {s[2] or s[4] for s in each if s[2] or s[4]} or (set(letters) if len(letters) == len(each) else set())
-        known = _COUNTED | over | {*(left[2] if left is not None else "")}
+        known = COUNTED | over | {*(left[2] if left is not None else "")}
         if not over or not over <= {*letters} <= known or len({script for *_, script in factors}) < 2:
             continue
         free = "".join(c for c in letters if c not in over)
@@ -599,7 +609,7 @@ def _is_over_all(sign: re.Match[str]) -> bool:
 
 def _counted(body: str) -> set[str]:
     """The scripts of a text that count."""
-    return {script for script in _SCRIPT.findall(re.sub(_ROW, " ", body)) if set(script) <= _COUNTED}
+    return {script for script in _SCRIPT.findall(re.sub(_ROW, " ", body)) if set(script) <= COUNTED}
 
 
 def _stepped(index: str) -> re.Pattern[str]:
@@ -614,22 +624,27 @@ def _neighbours(body: str, index: str, begin: re.Match[str]) -> str | None:
     low, high = min(0, *steps), max(0, *steps)
     first, last = begin[3], re.fullmatch(r"(.*?)(?:-(\d+))?", _end_of(begin))
     assert last is not None
-    below = 1 - low - int(first or 1 - low)  # 0 where entries count from 1, 1 where from 0
-    if below not in (0, 1) or (last[1] and int(last[2] or 0) != high + below) or (last[1].isdigit() and low != high):
+    start = int(first or 1 - low)
+    below = 1 - low - start  # 0 where entries count from 1, 1 where from 0; further on some are left out
+    ends = high + max(below, 0)
+    if below > 1 or (last[1] and int(last[2] or 0) != ends) or (last[1].isdigit() and (low != high or below < 0)):
         return None
 
     def sliced(found: re.Match[str]) -> str:
         at = int(f"{found[1] or ''}{found[2] or 0}")
-        return f"[{at - low or ''}:{at - high or ''}]"
+        return f"[{at - low - min(below, 0) or ''}:{at - high or ''}]"
 
-    return body if low == high else script.sub(sliced, body)
+    if low == high and below >= 0:
+        return body
+    alone = all(other == index for other in _with_index(script.sub("", body), index))
+    return script.sub(sliced, body) if alone and not _ROWS_OF.search(body) else None  # of rows, no entries
 
 
 def _first_entries(body: str, index: str, begin: re.Match[str]) -> str:
     """``v_i`` up to K as ``v[:K]``, where only entries have the index."""
     last = (begin[5] or begin[6] or "").strip()
     alone = last.isalnum() and begin[3] == "1" and all(script == index for script in _with_index(body, index))
-    return _stepped(index).sub(f"{_ENTRIES}[:{last}]", body) if alone and not re.search(r"‖|\.T", body) else body
+    return _stepped(index).sub(f"{_ENTRIES}[:{last}]", body) if alone and not _ROWS_OF.search(body) else body
 
 
 def _of_greeks(body: str, index: str) -> str:
@@ -664,7 +679,7 @@ def _same_entries(body: str, index: str) -> bool:
     """Whether a sum is over entries at the same place of all arrays: X_ij w_j is a product with a matrix, x_i − x_j are
     all pairs. Letters that count nothing may be part of a name."""
     found = _SCRIPT.findall(re.sub(_ROW, " ", body))
-    scripts = {script for script in found if set(script) <= _COUNTED}
+    scripts = {script for script in found if set(script) <= COUNTED}
     return not index or len(scripts) <= 1
 
 

@@ -23,6 +23,7 @@ from symbackprop.errors import ModelError, Place, ShapeError
 from symbackprop.model.names import is_greek, sounds_like_data
 from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.calls import NUMPY, asked_sizes, callee
+from symbackprop.model.text.characters import COUNTED
 from symbackprop.model.text.chosen import is_mask
 from symbackprop.model.text.languages import R, along
 from symbackprop.model.text.sizes import SIGNS, Shape, Size, Sizes, is_fixed, plain, written
@@ -834,7 +835,7 @@ def _summed(expr: tree.Expr, leaves: Collection[str]) -> set[str]:
 def _numbers_beside(body: Sequence[tree.Statement]) -> set[str]:
     """Parameters in front of a vector, as w in ``w x``, and what is added to that, as b in ``w x + b``: numbers on
     paper, where nothing says that they are none."""
-    found, arrays = set[str](), set[str]()
+    found, arrays, entries = set[str](), set[str](), set[str]()
     for part in tree.inside(body):
         if isinstance(part, tree.Transpose):
             arrays |= {*tree.mentioned(part.body)}
@@ -843,12 +844,20 @@ def _numbers_beside(body: Sequence[tree.Statement]) -> set[str]:
             arrays |= {*names} if sign == "@" else set()
             if sign == tree.BESIDE and [*map(_rank, names)] == [1, 1] and not sounds_like_data(names[0]):
                 found.add(names[0])
+            if sign == tree.BESIDE and [*map(_rank, names)] == [1, 2] and _same_step(*names):
+                entries |= {*names}
     sums = [[e for _, (_, e) in _steps(p)] + [p.first] for p in tree.inside(body)
             if isinstance(p, tree.Chain) and p.rest[0][0] in "+-"]
     for terms in sums:
         if any(isinstance(e, tree.Chain) and isinstance(e.first, tree.Name) and e.first.name in found for e in terms):
             found |= {e.name for e in terms if isinstance(e, tree.Name) and not sounds_like_data(e.name)}
-    return found - arrays
+    return (found | entries) - arrays
+
+
+def _same_step(*names: str) -> bool:
+    """Whether names count by one letter, as r_t and A_t do: in front of a matrix a vector stands transposed."""
+    letters = {name.rpartition("_")[2] for name in names}
+    return len(letters) == 1 and letters <= {*COUNTED} and all("_" in name for name in names)
 
 
 def _numbers_listed(body: Sequence[tree.Statement]) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 
 from sympy import Integer
@@ -10,10 +10,10 @@ from sympy import Integer
 from symbackprop.core.graph import Node
 from symbackprop.core.shapes import Dim, dim, evaluate_dim
 from symbackprop.model.model import Model
+from symbackprop.model.text import tree
 from symbackprop.model.text.characters import Counted, counted_up_to, ends_elsewhere, of_entries, without_marks
-from symbackprop.patterns import lazy
-
-_WORD = lazy(r"[^\W\d]\w*")
+from symbackprop.model.text.expressions import one_formula
+from symbackprop.model.text.statements import parse_statements
 
 
 def says_how_many(tried: str, line: str) -> bool:
@@ -24,21 +24,33 @@ def says_how_many(tried: str, line: str) -> bool:
 def same_entries(tried: str, line: str, model: Model, guesses: bool) -> bool:
     """Whether sums up to K are of K entries: of all there are, or of the first ones; and whether what is taken for an
     array has as many axes as it has indices. Where sizes are ``guesses`` their names say nothing."""
-    named, right, sums = model.graph.names, without_marks(tried), counted_up_to(line)
-    alone = guesses and any(_first(c).search(right) for c in sums if not c.last.isdigit())  # it is the size there is
+    named, sums = model.graph.names, counted_up_to(line)
+    parts = _parts(without_marks(tried).strip())
+    firsts = Counter(map(_first_entries, parts))
+    alone = guesses and any(firsts[c.name, c.last] for c in sums if not c.last.isdigit())  # it is the size there is
     if alone or ends_elsewhere(line):
         return False
-    first = {c for c in sums if not c.axis and not c.more and sums.count(c) <= len(_first(c).findall(right))}
-    words = {*_WORD.findall(right)}
+    first = {c for c in sums if not c.axis and not c.more and sums.count(c) <= firsts[c.name, c.last]}
+    words = {part.name for part in parts if isinstance(part, tree.Name)}
     whole = [(c, named[n]) for c in sums if c not in first
              for n in [n for n in (c.name, c.name.upper()) if n in words and n in named][:1]]
     return all(name in named and named[name].ndim in axes for name, axes in of_entries(tried, line)) and _of_all(
         whole, model, () if guesses else (*model.sizes, *named))
 
 
-def _first(c: Counted) -> re.Pattern[str]:
-    """Where the first entries of an array stand that a sum is of."""
-    return re.compile(rf"\b{c.name}\[:{re.escape(c.last)}\]")
+def _parts(line: str) -> list[tree.Expr]:
+    """All that stands in a line, which may be an expression alone."""
+    return tree.inside(parse_statements(line)[0]) or [*tree.all_parts(one_formula(line))]
+
+
+def _first_entries(expr: tree.Expr) -> tuple[str, str]:
+    """The array and the end of ``v[:K]``; nothing of others."""
+    match expr:
+        case tree.Index(tree.Name(name), (tree.Slice(None, tree.Name(last)),)):
+            return name, last
+        case tree.Index(tree.Name(name), (tree.Slice(None, tree.Number(value)),)):
+            return name, str(value)
+    return "", ""
 
 
 def _of_all(sums: Sequence[tuple[Counted, Node]], model: Model, dims: Collection[str]) -> bool:
