@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from math import isinf
 from operator import mul
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import sympy as sp
 
@@ -176,7 +177,7 @@ class Logarithms:
             case f.Mul(factors):
                 return self._of_product(factors, (), args)
             case f.Div(num, den):
-                return self._of_product((num,), (den,), args)
+                return self._of_product(f.factors(num), f.factors(den), args)
             case f.Neg(body):
                 return self._of_negative(body, args)
             case f.Add(terms):
@@ -184,10 +185,10 @@ class Logarithms:
         return None
 
     def _of_terms(self, form: f.Formula, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
-        log = self._of_weights(terms, args)
-        log = self._of_difference(terms, args) if log is None else log
-        if log is not None:
-            return log
+        for find in (self._of_raised, self._of_weights, self._of_difference):
+            log = find(terms, args)
+            if log is not None:
+                return log
         return self._checked(lambda: self._of_sum(terms, args), lambda: args[0].graph.apply(form, *args))
 
     def _of_call(self, record: Scalar, parts: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
@@ -201,12 +202,35 @@ class Logarithms:
         return self._of_size(parts[0], args) if record.square == 1 else None
 
     def _of_size(self, form: f.Formula, args: Sequence[Node]) -> Node | None:
-        """log |det A|, which is finite where the determinant is too large or too small for a float."""
+        """log |x|, of what is too large or too small for a float."""
+        size, rest = self._sized(form, args) or (None, None)
+        if size is None or rest is None or rest.op.held:  # a sign alone
+            return size
+        return _added([size, rest.graph.call("log", rest.graph.call("abs", rest))])
+
+    def _sized(self, form: f.Formula, args: Sequence[Node]) -> tuple[Node, Node] | None:
+        """s and r of what is e^s·r, r of its sign and no large number."""
         x = args[form.index] if isinstance(form, f.Arg) else None
-        if x is None or x.role is not Role.DETERMINANT:
+        if x is not None and x.role is Role.DETERMINANT:
+            self.passed.add(x.id)
+            return logdet(x.args[0]), _side(x)
+        return self._scaled(form, args)
+
+    def _scaled(self, form: f.Formula, args: Sequence[Node]) -> tuple[Node, Node] | None:
+        """Those of a function of either sign that overflows, as its record has them, of its size and of a power."""
+        if isinstance(form, f.Pow):
+            found, n = self._scaled(form.base, args), form.exponent
+            return found if found is None else (found[0] * n.value, found[1] ** n.value) if _is_whole(n) else None
+        record, u = self._call_of(form, args) or (None, None)
+        if record is None or u is None or (record.range[0] == 0 and record.square != 1):
             return None
-        self.passed.add(x.id)
-        return logdet(x.args[0])
+        if record.square == 1:
+            found = self._scaled(f.Arg(0), (u,))
+            return None if found is None else (found[0], u.graph.call(record.name, found[1]))
+        if record.scaled is None or not isinf(record.range[1]):
+            return None
+        size, rest = [u.graph.apply(part, u) for part in record.scaled]
+        return size, rest
 
     def _of_negative(self, form: f.Formula, args: Sequence[Node]) -> Node | None:
         """log(b − a) of −(a − b), log(−f(u)) of a function that is negative."""
@@ -230,24 +254,26 @@ class Logarithms:
 
     def _of_product(self, over: Sequence[f.Formula], under: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
         """log(p·r/q) = log p − log q + log r: factors that have a log are positive, the others stay together, unless
-        it is one alone, which has the sign of the whole. Of determinants their signs stay there."""
+        it is one alone, which has the sign of the whole. What is too large for a float leaves a factor of its sign."""
         logs = {x: self.sure(x, args) for x in (*over, *under)}
         others = [x for x, log in logs.items() if log is None and not _is_positive(x)]
         if len(others) == 1:
             logs[others[0]] = self.of_formula(others[0], args)
-        sizes = {x: size for x in others if len(others) > 1 and (size := self._of_size(x, args)) is not None}
-        signs = {x: f.Arg(len(args) + k) for k, x in enumerate(sizes)}
-        terms, rest = _with_logs(over, under, logs | sizes, signs)
+        sized = {x: found for x in others if len(others) > 1 and (found := self._sized(x, args)) is not None}
+        terms, rest = _with_logs(over, under, *_parted_from(sized, logs, args))
         if not terms or (isinstance(rest, f.Num) and not _is_positive(rest)):
             return None
-        rows = [*args, *[_side(args[f.arguments(x)[0]]) for x in sizes]]
-        return _added(terms if rest == f.ONE else [*terms, self._plain(rest, rows)])
+        rows = [*args, *[r for _, r in sized.values()]]
+        if rest == f.ONE:
+            return _added(terms)
+        log = self._plain(rest, rows)
+        plain = exact_forms.logarithm(log, self.ends)
+        return _added([*terms, log if plain is None else plain])
 
     def _of_sum(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
         """log(1 − p) by the complement of p, log(c + f(u)) by that of f; log(a + b) = logaddexp(log a, log b), which
         log 0 = −∞ leaves as it is."""
-        forms = (find(terms, args) for find in (self._of_complement, self._of_raised))
-        whole = next((form for form in forms if form is not None), None)
+        whole = self._of_complement(terms, args)
         if whole is not None or all(map(_is_positive, terms)):
             return whole
         logs = [self._plain(t, args) if _is_positive(t) else self._of_term(t, args) for t in terms]
@@ -379,10 +405,12 @@ class Logarithms:
         num, den = (part.num, part.den) if isinstance(part, f.Div) else (part, f.ONE)
         over, under = ([*x.factors] if isinstance(x, f.Mul) else [x] for x in (num, den))
         sums = {x: pair for x in over if isinstance(x, f.Arg) and (pair := self._divided(args[x.index])) is not None}
-        logs = {x: None if isinstance(x, f.Num) or x in sums else self.sure(x, args) for x in (*over, *under)}
-        found, rest = _with_logs(over, under, logs, {})
+        sized = {x: pair for x in (*over, *under) if (pair := self._scaled(x, args)) is not None}
+        others = [x for x in (*over, *under) if not isinstance(x, f.Num) and x not in {*sums, *sized}]
+        logs = {x: self.sure(x, args) if x in others else None for x in (*over, *under)}
+        found, rest = _with_logs(over, under, *_parted_from(sized, logs, args))
         rows = [sums[f.Arg(k)][1] if f.Arg(k) in sums else a for k, a in enumerate(args)]
-        whole = args[0].graph.apply(f.mul(f.Num(factor), rest), *rows)
+        whole = args[0].graph.apply(f.mul(f.Num(factor), rest), *rows, *[r for _, r in sized.values()])
         return _added([*found, *[s for s, _ in sums.values()]]), whole
 
     def _of_term(self, term: f.Formula, args: Sequence[Node]) -> Node | None:
@@ -553,6 +581,13 @@ def _side(row: Node) -> Node:
     return _held(row.graph.call("where", row.graph.call("less", row, 0), -1, 1))
 
 
+def _parted_from(sized: Mapping[f.Formula, tuple[Node, Node]], logs: Mapping[f.Formula, Node | None],
+                 args: Sequence[Node]) -> tuple[dict[f.Formula, Node | None], dict[f.Formula, f.Formula]]:
+    """The logs with those of sizes, and what is left of each factor, as arguments behind the others."""
+    rest = {x: f.Arg(len(args) + k) for k, x in enumerate(sized)}
+    return {**logs, **{x: s for x, (s, _) in sized.items()}}, dict(rest)
+
+
 def _with_logs(over: Sequence[f.Formula], under: Sequence[f.Formula],
                logs: Mapping[f.Formula, Node | None],
                signs: Mapping[f.Formula, f.Formula]) -> tuple[list[Node], f.Formula]:
@@ -661,6 +696,10 @@ def _one_and(form: f.Formula) -> tuple[tuple[int, ...], f.Formula]:
 
 def _added(rows: Sequence[Node]) -> Node | None:
     return sum(rows[1:], rows[0]) if rows else None
+
+
+def _is_whole(form: f.Formula) -> TypeGuard[f.Num]:
+    return isinstance(form, f.Num) and bool(form.value.is_Integer)
 
 
 def _is_positive(form: f.Formula) -> bool:

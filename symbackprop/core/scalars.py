@@ -876,7 +876,7 @@ UNIT = ((-0.9, 0.9),)
 ANY = (-2.0, 2.0)
 TWO = (ANY, ANY)
 NO = ZERO  # the derivative is 0 almost everywhere
-HALF = sp.Rational(1, 2)
+HALF, LOG_2 = sp.Rational(1, 2), sp.log(2)
 
 _MILLS = call("normal_pdf", X) / call("normal_cdf", X)
 
@@ -944,7 +944,8 @@ _RECORDS = [
            spelled=call("exp", X) - 1, range=(-1.0, inf),
            finite=1 - X, log=X + call("log_one_minus_exp", -X), log_minus=call("log_one_minus_exp", X),
            mean=call("exp", call("log_exp_mean", X)), mirrored=-call("expm1", -X),
-           scaled=(X / 2 + call("log_cosh", X / 2), 2 * call("tanh", X / 2)), tails=(0, 1)),
+           scaled=(call("where", call("greater", X, 0), call("log_cosh", X / 2) + X / 2, call("softplus", X) - LOG_2),
+                   2 * call("tanh", X / 2)), tails=(0, 1)),
     Scalar("sqrt", sp.sqrt, lambda np, x: np.sqrt(x), (1 / (2 * OUT),), POSITIVE,
            role=Role.ROOT, defined="x >= 0", power=HALF,
            range=(0.0, inf), singular=True),

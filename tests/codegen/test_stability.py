@@ -951,3 +951,43 @@ def test_gated_products_beside_what_overflows(form: str, value: float | None, sl
         loss, grads = module.loss_and_grads({"x": np.float64(x)}, {})
         expected = -1 / np.sqrt(2 * np.pi) if value is None else value * x
         np.testing.assert_allclose([loss, grads["x"]], [expected, slope], rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize(("text", "right", "left"), [  # value and slope at 800 and −800, or 0 and 1 with a constant
+    ("tanh(x)/expm1(x)", (-800, -1), (0, 0)), ("erf(x)/sinh(x)", (np.log(2) - 800, -1), (np.log(2) - 800, 1)),
+    ("expm1(x)/tanh(x)", (800, 1), (0, 0)), ("abs(sinh(x))", (800 - np.log(2), 1), (800 - np.log(2), -1)),
+    ("expm1(x)^2*y", (1600, 2), (0, 0)), ("x*expm1(x)/800", (800, 1 + 1 / 800), (0, -1 / 800)),
+    ("cosh(x) - 1", (800 - np.log(2), 1), (800 - np.log(2), -1)), ("1 + 4*sinh(x)^2", (1600, 2), (1600, -2)),
+    ("exp(x) + 4*sinh(x)^2", (1600, 2), (1600, -2)), ("1 + 2*sinh(x)", (800, 1), None),
+])
+def test_the_log_of_a_product_of_what_has_either_sign_and_overflows(
+    text: str, right: tuple[float, float], left: tuple[float, float] | None, level: int, tmp_path: Path,
+) -> None:
+    """It was −∞ or infinite, and its slope NaN."""
+    module = emit(f"param x: 1\ndata y: 1\nloss L = sum(log({text}))", tmp_path, level=level, along=["hvp"])
+    for at, limit in ((800.0, right), (-800.0, left)):
+        given = {"x": np.array([at])}, {"y": np.ones(1)}
+        loss, grads = module.loss_and_grads(*given) if limit is not None else (0, {"x": [0]})
+        np.testing.assert_allclose([loss, grads["x"][0]], limit or (0, 0), rtol=1e-12, atol=1e-12)
+        curve = module.hvp(*given, {"x": np.ones(1)})["x"] if limit is not None else 0
+        np.testing.assert_allclose(curve, 0, atol=2e-6)  # of log |x|
+
+
+@pytest.mark.parametrize(("text", "slope", "curve"), [
+    ("1 + sinh(x)^2", 0, 2), ("exp(x) - sinh(x)^2", 1, -2), ("1 - cosh(x) + exp(x)", 1, -1),
+    ("exp(x) + 2*sinh(x)^2*cosh(x)", 1, 4),
+])
+def test_the_log_of_a_sum_has_a_slope_where_a_square_in_it_is_0(text: str, slope: float, curve: float, tmp_path: Path
+                                                                ) -> None:
+    module = emit(f"param x: 2\nloss L = sum(log({text}))", tmp_path, along=["hvp"])
+    given = {"x": np.array([0.0, 1e-200])}
+    np.testing.assert_allclose(module.loss_and_grads(given, {})[1]["x"], np.full(2, slope), atol=1e-150)
+    np.testing.assert_allclose(module.hvp(given, {}, {"x": np.ones(2)})["x"], np.full(2, curve), atol=1e-12)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_a_quotient_by_what_is_minus_1_far_out_on_the_left(level: int, tmp_path: Path) -> None:
+    """It was 1/2."""
+    module = emit("param x\nloss L = tanh(x)/expm1(x)", tmp_path, level=level)
+    assert module.loss_and_grads({"x": np.float64(-1e17)}, {}) == (1.0, {"x": 0.0})
