@@ -19,6 +19,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.facts import is_lookup, is_product, is_symmetric, is_view, kind
 from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.loops import Loop
+from symbackprop.core.ops.window import Window
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE
@@ -485,6 +486,8 @@ def _fan_in(row: Node, place: int, sizes: Sizes) -> int | None:
     if place != last and not isinstance(row.attr, Pattern):
         return None
     arrays = [np.ones(evaluate_shape(a.shape, sizes)) for a in row.args]
+    if isinstance(row.attr, Window):  # of a small image no window lies within it: all a kernel has for one channel
+        return arrays[place].size // evaluate_shape(row.shape, sizes)[-1]
     attr = in_numbers(row.attr, sizes)
     every = np.max(row.op.reference(np, attr, *arrays))
     arrays[place].reshape(-1)[1:] = 0

@@ -239,6 +239,17 @@ def test_what_a_float32_holds_is_still_compared_beside_it() -> None:
     assert report.verdict == "fail" and any("several precisions z differs" in p for p in report.problems), report.text()
 
 
+@pytest.mark.parametrize("text", [
+    "data x: N x 2 x C\nparam w: 5 x C x K\nloss L = sum(conv1d(x, w, padding=2)^2)",
+    "data x: N x 1 x 2 x C\nparam w: 3 x 3 x C x K\nloss L = sum(conv2d(x, w, padding=1)^2)",
+    "data x: N x C x 2 x 2\nparam w: K x C x 3 x 3\nloss L = sum(conv2d(x, w, padding=1, layout=\"NCHW\")^2)",
+    "data y: N x 2 x 2 x K\nparam w: 3 x 3 x C x K\nloss L = sum(conv_transpose2d(y, w, stride=2)^2)",
+])
+def test_a_kernel_starts_as_it_does_where_no_image_holds_a_window_of_it(text: str) -> None:
+    model = Model.parse(f"dim N, C, K\n{text}")
+    assert (report := verify(model, trials=1)).verdict == "pass", report.text()
+
+
 def test_a_few_normal_draws_may_have_any_fourth_moment() -> None:
     """Of 400 it is off by six of its deviations once in 60,000 times: these are such draws."""
     values = np.random.default_rng(70618).standard_normal(400)
