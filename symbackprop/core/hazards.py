@@ -2,9 +2,9 @@
 
 `hazards` of a row are a set of bits: one for each array that it reads (any of them may hold NaN where nothing is meant
 to read it), `INFINITE` where a function on the way to it may be infinite by itself, or have an infinite derivative,
-and `WHOLE` where it reads integers, or chooses between numbers that are not all positive. A constant has none. Two are
-said of what is idle: `LEVELLED` may be infinite where its cotangent is 0, which is that of a function that has levelled
-off; the cotangent of what is `LINEAR` does not depend on it.
+and `FINITE` where it is finite and yet no constant: it reads integers, or chooses between numbers that are not all
+positive. A constant has none. Two are said of what is idle: `LEVELLED` may be infinite where its cotangent is 0, which
+is that of a function that has levelled off; the cotangent of what is `LINEAR` does not depend on it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE, Scalar
 
 Hazards: TypeAlias = int
-NONE, INFINITE, WHOLE, LEVELLED, LINEAR, FLAT = 0, 1, 2, 4, 8, 16
+NONE, INFINITE, FINITE, LEVELLED, LINEAR, FLAT = 0, 1, 2, 4, 8, 16
 _FIRST = 5  # the place of the first array's bit
 _DEEP = 8
 
@@ -64,7 +64,7 @@ def arrays_of(found: Hazards, graph: Graph) -> list[Node]:
 
 def _of_row(node: Node) -> Hazards:
     if isinstance(node.attr, Leaf):
-        return NONE if node.attr.value is not None else bit_of(node) if node.kind == FLOAT else WHOLE
+        return NONE if node.attr.value is not None else bit_of(node) if node.kind == FLOAT else FINITE
     if node.form is not None:
         return _of_kernel(node)
     found = union(node.graph.hazards[a.id] for a in node.args)
@@ -82,7 +82,7 @@ def _of_kernel(node: Node) -> Hazards:
     read = [i for k in chosen for i in f.arguments(form.args[k])] if chosen else f.arguments(form)
     found = union(node.graph.hazards[node.args[i].id] for i in read)
     if chosen and not found and any(node.graph.hazards[a.id] for a in node.args) and not is_positive(form, node.args):
-        return WHOLE
+        return FINITE
     if node.attr.boolean or (record is not None and _is_bounded(record)):
         return found & ~INFINITE
     return found | INFINITE if found and (is_unbounded(form, node.args) or has_root(form, node.args)) else found

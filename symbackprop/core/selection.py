@@ -23,12 +23,12 @@ from symbackprop.core import formula as f
 from symbackprop.core.facts import is_sum, kind
 from symbackprop.core.graph import BOOL, SEVERAL, Node
 from symbackprop.core.hazards import (
+    FINITE,
     FLAT,
     INFINITE,
     LEVELLED,
     LINEAR,
     NONE,
-    WHOLE,
     Hazards,
     arrays_of,
     bit_of,
@@ -191,7 +191,7 @@ def _masked(output: Node, i: int) -> Hazards:
 
 
 def _arrays(found: Hazards) -> Hazards:
-    return found & ~(INFINITE | WHOLE | LEVELLED | FLAT | LINEAR)
+    return found & ~(INFINITE | FINITE | LEVELLED | FLAT | LINEAR)
 
 
 def _meet(axes: Sequence[sp.Expr], shape: Sequence[sp.Expr]) -> bool:

@@ -335,6 +335,40 @@ def test_what_it_compares_with_may_be_bounds_of_a_call_or_have_a_name(limited: s
     assert not report and "not for those beyond 30" in report["x"].says
 
 
+FAR_OUT = {
+    "a bound so far out that it is one for safety": (
+        "dim N\ninput x: N\noutput y = x**2", "dy * 2 * np.clip(x, -1e5, 1e5)"),
+    "overflow": (
+        "dim N\ninput x: N\noutput y = 1 * x",
+        "dy * np.where(x > 400, np.exp(np.minimum(x, 360))**2 * np.exp(-np.minimum(x, 360))**2, 1)"),
+    "another shape": (
+        "dim N\ninput x: N\noutput y = x**2", "(dy * 2 * np.where(x > 30, x, x)).reshape(-1, 1)"),
+    "what vanishes": ("input x\noutput y = exp(-x**2)", "dy * -2 * x * np.where(abs(x) > 6, 0, np.exp(-x**2))"),
+}
+
+
+@pytest.mark.parametrize("case", FAR_OUT)
+def test_what_is_no_mistake_far_out(case: str, tmp_path: Path) -> None:
+    text, formula = FAR_OUT[case]
+    path = tmp_path / "f.py"
+    path.write_text(f"import numpy as np\n\n\ndef f(x, dy):\n    dx = {formula}\n    return dx\n", encoding="utf-8")
+    with np.errstate(all="ignore"):
+        assert all(check(text, f"{path}:f", seed=seed) for seed in (0, 3))
+
+
+def test_the_gradient_of_an_intermediate_beside_the_one_from_above() -> None:
+    def forward(x: Any, W: Any) -> Any:
+        y = np.tanh(x @ W)
+        return y, (x, W)
+
+    def backward(dh: Any, dy: Any, cache: Any) -> Any:
+        x, W = cache
+        return {"dx": dh @ W.T, "dW": x.T @ dh}
+
+    text = "dim N, D, M\ninput x: N x D\nparam W: D x M\nh = x @ W\noutput y = tanh(h)"
+    assert check(text, backward, forward=forward)
+
+
 def test_the_code_may_compare_with_a_number_that_is_no_float(tmp_path: Path) -> None:
     path = tmp_path / "f.py"
     path.write_text("MOST = 10**400\n\n\ndef f(x, dy):\n    dx = dy * 2 * (x.size < MOST)\n    return dx\n",
