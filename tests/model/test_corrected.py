@@ -488,3 +488,44 @@ def test_a_line_that_is_offered_is_read_in_its_language_and_means_what_was_writt
         model = Model.parse(lines)
         given = {name: array for name, array in test_foreign.ARRAYS.items() if name in model.graph.names}
         np.testing.assert_allclose(value(model.equations["L"], **given), meant(test_foreign.GIVEN), rtol=1e-9)
+
+
+DECLARED = [  # what beginners write for a declaration, the rest of the text, and the line that is meant
+    ("x: 3", "data x: 3"), ("x: 3 x 3", "data x: 3 x 3"), ("x: 3, 3", "data x: 3 x 3"), ("x 3", "data x: 3"),
+    ("data x 3", "data x: 3"), ("data x: 3 by 3", "data x: 3 x 3"), ("data x: vector(3)", "data x: 3"),
+    ("data x: Matrix(3, 3)", "data x: 3 x 3"), ("data x: matrix 3 3", "data x: 3 x 3"), ("data: x", "data x"),
+    ("vector x: 3", "data x: 3"), ("float x", "data x"), ("x in R^3", "data x: 3"), ("x is a scalar", "data x"),
+    ("data x: array", None), ("int x", None), ("data x: int", None),  # of which nobody knows how many there are
+]
+
+
+@pytest.mark.parametrize(("typed", "right"), DECLARED)
+def test_what_may_be_a_declaration_is_told_as_one(typed: str, right: str | None) -> None:
+    """They had no corrected line, or one that declared a dimension called scalar or by."""
+    with pytest.raises(ModelError) as raised:
+        Model.parse(f"{typed}\nparam w\nloss L = w*sum(x)")
+    lines = [line.removesuffix("   corrected") for line in raised.value.shown if line.endswith("corrected")]
+    assert lines == ([right] if right else [])
+
+
+@pytest.mark.parametrize(("before", "typed", "right"), [
+    ("data x", "let w", "param w"), ("data x", "param w,", "param w"),
+    ("param w\ndata x", "cost L = w*x", "loss L = w*x"),
+    ("param w\ndata x", "loss L w*x", "loss L = w*x"), ("param w", "dim N: 3", "dim N = 3"),
+    ("param w\ndata x", "loss L = if x > 0 then w else 0", "loss L = w if x > 0 else 0"),
+    ("param w\ndata x", "loss L = w*x, y = 3", "loss L = w*x; y = 3"),
+    ("dim N, C", "data k: N int C", "data k: N int < C"), ("dim N, C", "data k: int N < C", "data k: N int < C"),
+    ("param w: 3", "loss L = w.sum", "loss L = w.sum()"),
+    ("param w\nh[0] = 1\nfor t in 1..3:", "h[t] = w*h[t-1]", "    h[t] = w*h[t-1]"),
+])
+def test_slips_of_beginners_have_a_corrected_line(before: str, typed: str, right: str) -> None:
+    with pytest.raises(ModelError) as raised:
+        Model.parse(f"{before}\n{typed}")
+    errors = [raised.value, *raised.value.others]
+    assert f"{right}   corrected" in [line for error in errors for line in error.shown]
+
+
+@pytest.mark.parametrize("kind", ["float", "scalar", "real"])
+def test_a_number_is_declared_by_its_kind(kind: str) -> None:
+    """It was an array along a dimension of that name."""
+    assert Model.parse(f"data x: {kind}\nparam w\nloss L = w*x").graph.names["x"].ndim == 0

@@ -143,8 +143,9 @@ def _right(error: ModelError, place: Place, lines: Sequence[str], read: Callable
     right = without_marks(right)
     right = right.replace("·", "*") if "\\" in line else right  # which \cdot of numbers is
     shown = _with_signs(right, place, lines, read)
-    other = shown.strip() not in ("", line.strip())  # a line that one above mends is none
-    error.shown = [*_marked(line, place), *([f"{shown.strip()}   corrected"] if other else [])]
+    other = shown.rstrip() not in ("", line.rstrip())  # a line that one above mends is none
+    said = shown.rstrip() if shown.strip() == line.strip() else shown.strip()  # of one that is indented
+    error.shown = [*_marked(line, place), *([f"{said}   corrected"] if other else [])]
     return right, shown, way is _on_paper and other
 
 

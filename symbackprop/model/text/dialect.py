@@ -691,4 +691,5 @@ def _strange(expr: tree.Member) -> SyntaxProblem:
         return SyntaxProblem(f"{expr.name}[…] of NumPy is {JOINED[expr.name]}((…))", near=expr.name,
                              instead=[partial(joined, expr.name)])
     return SyntaxProblem("a dot is only used in numbers, in ranges 1..T, in .T and for functions of an array, as in "
-                         f"X.sum(axis=0); there are no attributes, and {expr.name!r} is none", near=expr.name)
+                         f"X.sum(axis=0); there are no attributes, and {expr.name!r} is none", near=expr.name,
+                         instead=[f"{expr.name}()"])

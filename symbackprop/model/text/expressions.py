@@ -39,6 +39,7 @@ from symbackprop.model.text.meant_lines import (
     entries_from_one,
     is_of_angles,
     left_out,
+    with_branches,
 )
 from symbackprop.model.text.tokens import (
     END,
@@ -396,7 +397,8 @@ def _name(c: Cursor) -> tree.Expr:
         if token.text == "not":
             return _opposite(c, token, _conditions(c, c.now, _comparison(c), _BEFORE_COMPARISONS))
         greek = token.text == "lambda" and c.now.kind != NAME
-        other, says = ((OnPaper("lam"),), ": write lam") if greek else ((), "")
+        other, says = ((OnPaper("lam"),), ": write lam") if greek else ((with_branches,), "") if (
+            token.text == "if") else ((), "")
         raise token.problem(f"{token.text!r} is Python, not model text: there are only formulas here{says}", other)
     bracket = c.accept("(")
     if bracket is None:

@@ -360,6 +360,55 @@ def declared_instead(role: str, line: str, place: Place) -> str:
     return f"{role} {equation[1]}" + (f": {' x '.join(sizes)}" if sizes else "")
 
 
+_KIND = r"(?:[Vv]ector|[Mm]atrix|[Aa]rray|[Tt]ensor|ndarray|scalar|real|number|float|double)"
+_ROLE = rf"(?:data|inputs?|features?|targets?|labels?|param(?:eter)?s?|weights?|var(?:iable)?s?|let|{_KIND})"
+_A_SIZE = r"(?!(?:x|by|a|an|of|in|is|size|shape)\b)\w+"
+_LIKE_DECLARED = lazy(
+    rf"(?P<indent>\s*)(?:(?P<role>{_ROLE})\b\s*:?\s*(?=[A-Za-z]))?(?P<name>(?!int\b)[A-Za-z]\w*)\s*"
+    rf"(?P<sign>[:~=]|\bin\b|\bis\b)?\s*(?:an?\s+)?(?P<kind>{_KIND}\b)?\s*(?:of\s+)?(?:(?:size|shape)\s+)?"
+    rf"(?P<bracket>[(\[{{<])?\s*(?P<sizes>{_A_SIZE}(?:(?:\s*[,×*]\s*|\s+(?:x|by)\s+|\s+){_A_SIZE})*)?\s*[)\]}}>]?\s*")
+_LISTED = lazy(rf"\s*({_ROLE})\s*:\s*([A-Za-z]\w*(?:\s*,\s*[A-Za-z]\w*)*)\s*")
+
+
+def declared_so(line: str, place: Place) -> str:
+    """The line with ``data x: 3 x 4`` for ``x: 3, 4``, ``x is a matrix 3 by 4`` and the like."""
+    start = line.rfind(";", 0, place.start) + 1
+    end = min([k for k in (line.find(";", start), line.find("#", start)) if k >= 0], default=len(line))
+    said, listed = line[start:end], _LISTED.fullmatch(line, start, end)
+    if listed is not None:
+        return f"{line[:start]}{_role(listed[1], listed[2])} {listed[2]}{line[end:]}"
+    found = _LIKE_DECLARED.fullmatch(said)
+    sizes = re.findall(rf"\b{_A_SIZE}", (found["sizes"] or "") if found is not None else "")
+    if found is None or (found["sign"] == "=" and not (found["kind"] or " x " in said or " by " in said)) or (
+            not sizes and OF_AXES.fullmatch(found["kind"] or "")) or not (
+            found["sign"] or found["kind"] or found["bracket"] or all(map(str.isdigit, sizes))):
+        return line
+    shape = f": {' x '.join(sizes)}" if sizes else ""
+    return f"{line[:start]}{found['indent']}{_role(found['role'], found['name'])} {found['name']}{shape}{line[end:]}"
+
+
+def _role(word: str | None, name: str) -> str:
+    """The keyword that is meant by a word in front of a name, or by the name."""
+    if word and re.fullmatch("param.*|weights?", word):
+        return "param"
+    return "data" if (word or "").rstrip("s") in _OF_DATA or sounds_like_data(name) else "param"
+
+
+OF_AXES = lazy("[Vv]ector|[Mm]atrix|(?:nd)?[Aa]rray|[Tt]ensor")  # which say how many there are, or not even that
+_OF_DATA = ("data", "input", "feature", "target", "label")
+
+
+def int_behind(line: str, place: Place) -> str:
+    """The line with ``N int < C`` for ``int N < C``."""
+    return re.sub(r"\bint\s+(\w+(?:\s+x\s+\w+)*)\s*(?=<)", r"\1 int ", line)
+
+
+def with_branches(line: str, place: Place) -> str:
+    """The line with ``a if c else b`` for ``if c then a else b``."""
+    return re.sub(r"\bif\b(.+?)\bthen\b(.+?)\belse\b(.+)$",
+                  lambda found: f"{found[2].strip()} if {found[1].strip()} else {found[3].strip()}", line)
+
+
 def without_module(name: str, line: str, place: Place) -> str:
     """The line with ``f(`` for ``np.linalg.f(``."""
     return re.sub(rf"\b(?:[A-Za-z]\w*\.)+{name}\(", f"{name}(", line)

@@ -14,7 +14,9 @@ from typing import TypeVar
 
 import sympy as sp
 
+from symbackprop.core.functions import FUNCTIONS
 from symbackprop.core.graph import STATED
+from symbackprop.core.scalars import TABLE
 from symbackprop.errors import Meant, ModelError, Place, nearest, suggested
 from symbackprop.model.text import branches, in_place, tree
 from symbackprop.model.text.backwards import filled_from_the_front
@@ -33,8 +35,12 @@ from symbackprop.model.text.listed import given_names, with_lists
 from symbackprop.model.text.made_keys import with_made_keys
 from symbackprop.model.text.mapped import mapped
 from symbackprop.model.text.meant_lines import (
+    OF_AXES,
     declared_instead,
+    declared_so,
     in_reals,
+    int_behind,
+    left_out,
     loop_of_matlab,
     shape_behind,
     with_a_name,
@@ -70,9 +76,9 @@ _KIND = attrgetter("kind")
 _ALIASES = {
     "dims": "dim", "dimension": "dim", "dimensions": "dim", "functions": "function", "inputs": "input",
     "params": "param", "parameter": "param", "parameters": "param", "weight": "param", "weights": "param",
-    "constant": "const", "constants": "const", "consts": "const",
+    "constant": "const", "constants": "const", "consts": "const", "size": "dim", "sizes": "dim",
 }
-_FLOATS = ("float", "float32", "float64", "double")
+_FLOATS = ("float", "float32", "float64", "double", "real", "scalar", "number")
 _APART = "sizes are separated by x, and names by commas"
 Item = TypeVar("Item")
 MAX_NESTING = 8
@@ -535,6 +541,12 @@ class Reader:
         return [tree.Said(line, f"return is read as `{'; '.join(f'output {name} = …' for name in names)}`"),
                 *[tree.Equation(line, "output", tree.Target(n), e) for n, e in zip(names, several, strict=True)]]
 
+    def _not_indented(self, line: int, counter: str) -> ModelError:
+        """The error of a loop without a body, about the line behind it if that counts with it."""
+        said = "the body of the loop is missing: indent the lines that belong to it"
+        behind = [*chain.from_iterable(line.tokens for line in self.lines[self.place : self.place + 1])]
+        return behind[0].problem(said, ("    …",)) if counter in map(TEXT, behind) else problem(said, line)
+
     def loop(self, c: Cursor, indent: str, nesting: int) -> tree.For:
         line = c.now.line
         _refuse_deep("loops", line, nesting)
@@ -560,7 +572,7 @@ class Reader:
             start, stop = _range(c, first, start)
         c.expect(":", "after the range")
         if c.now.kind == END and not self._goes_deeper(indent):
-            raise problem("the body of the loop is missing: indent the lines that belong to it", line)
+            raise self._not_indented(line, variable)
         body = self._repeated(c, variable, stop, indent, nesting)
         if not entries and whole is not None and all(map(_is_plain, body)):
             stop, body = whole[0], _without_steps(body, whole[1], line, known)
@@ -937,13 +949,18 @@ def _separated(c: Cursor, read: Callable[[Cursor], Item], spaced: bool = False) 
     """Items with commas between them, or where ``spaced`` names with nothing."""
     items = [read(c)]
     while c.accept(",") or (spaced and c.now.kind == NAME and c.now.text != "x"):
+        if c.now.kind == END and c.before.is_sign(","):
+            raise c.before.problem("nothing stands behind the last comma", (left_out,))
         items.append(read(c))
     return tuple(items)
 
 
 def _dims(c: Cursor, keyword: str, line: int) -> tree.Statement:
     def dim(c: Cursor) -> tuple[str, tree.Expr | None]:
-        return c.declared("the name of a dimension"), size(c) if c.accept("=") else None
+        name = c.declared("the name of a dimension")
+        if c.at(":"):
+            raise c.unexpected(f"a size stands behind =, as in `dim {name} = 3`", instead=(" =",))
+        return name, size(c) if c.accept("=") else None
 
     return tree.Named(line, keyword, _separated(c, dim, spaced=True))
 
@@ -965,6 +982,8 @@ def _constants(c: Cursor, keyword: str, line: int) -> tree.Statement:
 
 
 def _arrays(c: Cursor, keyword: str, line: int) -> tree.Statement:
+    if c.at(":"):
+        raise c.unexpected(f"names stand behind {keyword}, as in `{keyword} W: N x D`", instead=(declared_so,))
     items = _separated(c, _array)
     if c.at("="):
         raise c.unexpected(f"{keyword} only declares: values are given when a module is called, and `const` names a "
@@ -980,15 +999,22 @@ def _array(c: Cursor) -> tree.ArrayItem:
     name = target(c)
     if c.now.kind == NAME:
         raise c.before.problem(f"a shape stands behind a colon, as in `{name.name}: N x D`, and names are separated by "
-                               "commas", ("…:", "…,"))
+                               "commas", (declared_so, "…:", "…,"))
+    if c.now.kind == NUMBER:
+        raise c.before.problem(f"a shape stands behind a colon, as in `{name.name}: N x D`", (declared_so,))
     if not c.accept(":"):
         return tree.ArrayItem(name, ())
-    shape = () if _at_int(c) else _shape(c)
+    if OF_AXES.fullmatch(c.now.text):
+        raise c.now.problem(f"a shape is sizes, as in `{name.name}: N x D`, and none for a number", (declared_so,))
+    shape = () if _at_int(c) or c.now.text in _FLOATS else _shape(c)
     if c.at("<"):
         raise c.now.problem("data with a bound is integers", "int <")
     if not _at_int(c):
         return tree.ArrayItem(name, shape, stated=_stated(c))
     c.take()
+    if c.now.kind == NAME:  # int C, int N < C
+        raise c.before.problem("integer data needs a bound behind int, as in `y: N int < C`",
+                               ("int <",) if shape else (int_behind,))
     c.expect("<", "after int: integer data needs a bound, as in `y: N int < C`")
     return tree.ArrayItem(name, shape, True, size(c))
 
@@ -1002,7 +1028,7 @@ def _lists(c: Cursor) -> bool:
 def _stated(c: Cursor) -> str:
     """What is stated of an array behind its shape; a word much like one of these is taken for it."""
     if c.now.kind == NUMBER:
-        raise c.before.problem(_APART, ("… x", "…,"))
+        raise c.before.problem(_APART, (declared_so, "… x", "…,"))
     if c.now.kind != NAME:
         return ""
     if c.now.text in ("bool", "boolean"):
@@ -1014,7 +1040,7 @@ def _stated(c: Cursor) -> str:
     if c.now.text not in STATED and near:
         raise c.now.problem(f"{c.now.text!r} is nothing that can be stated of an array.{suggested(near)}", near)
     if c.now.text not in STATED:
-        raise c.before.problem(_APART, ("… x", "…,"))
+        raise c.before.problem(_APART, (declared_so, "… x", "…,"))
     return c.take().text
 
 
@@ -1046,7 +1072,9 @@ def _result(c: Cursor, keyword: str, line: int) -> tree.Statement:
     if c.now.kind == END and name.index is None:
         return tree.Equation(line, keyword, name, tree.Name(name.name, place=c.since(first)))
     if not c.at("="):
-        instead: Sequence[Meant] = (without_prose, "=") if c.at("==", ":") else (partial(with_a_name, keyword),)
+        missing = ("= …",) * (c.now.kind in (NAME, NUMBER) and name.name not in FUNCTIONS and name.name not in TABLE)
+        instead: Sequence[Meant] = (
+            (without_prose, "=") if c.at("==", ":") else (*missing, partial(with_a_name, keyword)))
         raise c.unexpected(f"expected '=' and a formula, as in `{keyword} {name.name} = …`", instead=instead)
     c.take()
     return tree.Equation(line, keyword, name, expression(c))
@@ -1253,14 +1281,14 @@ WITHOUT_ARGUMENTS = (partial(_without_arguments, "loss "), partial(_without_argu
 def _not_a_statement(word: str, after: str) -> tuple[str, str | Sequence[Meant]]:
     """What is wrong with a line that begins so, and the word that may be meant."""
     if word in _FOREIGN:
-        return _FOREIGN[word], [without_prose] if word == "let" else ""
+        return _FOREIGN[word], [without_prose, declared_so] if word == "let" else ""
     if word.lower() in _OBJECTIVES:
-        return "what is minimized is the loss: loss L = …", [partial(with_a_name, "loss")]
+        return "what is minimized is the loss: loss L = …", ["loss", partial(with_a_name, "loss")]
     shown = word if len(word) <= 30 else word[:30] + "…"
     near = nearest(word, KEYWORDS) if len(word) <= 30 else ""
     if after == "'('":
         return (f"{shown!r} followed by {after} begins neither a declaration nor an equation: a name has no arguments "
                 f"left of =, as in loss {shown} = …",
                 WITHOUT_ARGUMENTS)
-    return (f"{shown!r} followed by {after} begins neither a declaration nor an equation.{suggested(near)}",
-            [without_prose, *[near] * bool(near)])
+    return (f"{shown!r} followed by {after} begins neither a declaration nor an equation: arrays are declared by data "
+            f"and param.{suggested(near)}", [without_prose, *[near] * bool(near), declared_so])

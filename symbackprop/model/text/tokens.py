@@ -507,8 +507,8 @@ class Cursor:
         combines = self.at("|", "||", "&", "&&")
         hint = "; is a * or an @ missing before it?" if missing else f"; {_HINTS['|']}" if combines else ""
         instead = self._products() if missing else (combined_conditions, "* …") if combines else ()
-        if self.at(",") and self.after.kind == END:
-            instead = (left_out,)
+        if self.at(","):  # of nothing more, or of another equation
+            instead = (left_out,) if self.after.kind == END else (";",)
         raise self.unexpected(f"unexpected {found(self.now)} after {after}{hint}", named=True, instead=instead)
 
     def typed_since(self, place: int) -> str:
