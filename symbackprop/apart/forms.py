@@ -387,6 +387,16 @@ class TorchForm(Form):
 class RuleForm(FunctionForm):
     """A function of JAX with a derivative of its own, pulled back."""
 
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.values: list[Any] = []
+        super().__init__(_pulled_back(function, self.values.append))
+
+    def call(self, given: Given) -> tuple[Raw, Callable[[], Any] | None]:
+        raw, again = super().call(given)
+        value = self.values.pop()
+        raw.value = value[0] if isinstance(value, tuple) and value else value
+        return raw, again
+
     def places(self) -> list[tuple[str, str]]:
         return [("jax", DEVICES[0])]
 
@@ -398,9 +408,9 @@ def _has_own_rule(found: Any) -> bool:
     return any(isinstance(f, kinds) for f in (found, getattr(found, "__wrapped__", None)))
 
 
-def _pulled_back(function: Callable[..., Any]) -> Callable[..., Any]:
+def _pulled_back(function: Callable[..., Any], keep: Callable[[Any], None]) -> Callable[..., Any]:
     """The backward pass of a function with a derivative of its own, as JAX runs it: gradients of all its arrays of
-    floats by the names of its parameters."""
+    floats by the names of its parameters. The value is told to ``keep``."""
     jax, signature = sys.modules["jax"], inspect.signature(function)
 
     @wraps(function)
@@ -412,6 +422,7 @@ def _pulled_back(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*call.args, **call.kwargs)
 
         value, pull = jax.vjp(forward, floats)
+        keep(value)
         seeds = tuple(upstream.values()) if isinstance(value, tuple) and isinstance(upstream, dict) else upstream
         return pull(jax.tree_util.tree_map(lambda v, u: jax.numpy.asarray(u, v.dtype), value, seeds))[0]
 
@@ -437,7 +448,7 @@ def form_of(found: Any, forward: Any, home: ModuleType | None) -> Form:
         raise UsageError(f"{getattr(found, '__name__', found)!r:.60} is neither a function nor a class with "
                          "forward and backward")
     if _has_own_rule(found):
-        return RuleForm(_pulled_back(found))
+        return RuleForm(found)
     return FunctionForm(found, forward or _beside(found, home))
 
 

@@ -74,17 +74,18 @@ class Grader:
         model, lines = with_the_rest(self.model, result)
         return of_what_was_asked(Grader(model, {}, self.seed).grade(lines, source), result)
 
-    def _counted(self, lines: Sequence[Line], source: str, first: Counting) -> tuple[Report, bool, tuple[int, int]]:
+    def _counted(self, lines: Sequence[Line], source: str, first: Counting) -> tuple[Report, bool, tuple[int, ...]]:
         """The report when steps are counted like that, whether arrays are given a step's number, and how many answers
-        are not right in the end, and for the smaller number of steps."""
+        are not right in the end, how many for the smaller number of steps, and how many lines have no value."""
         loops = [*self.loops, *self._counted_by(lines)]
         steps = steps_for(lines, loops)
         few, more = self._fixed(loops, steps), self._fixed(loops, steps + 1, apart=True)
-        report, numbered = self._report(lines, source, few, first)
+        report, session = self._report(lines, source, few, first)
         before = _not_right(report)
         if few != more and any(i.verdict == RIGHT for i in report.items):
             confirm(report, self._report(lines, source, more, first)[0], few, more)
-        return report, numbered, (_not_right(report), before)
+        failed = sum(o.error is not None for o in session.outcomes.values())
+        return report, session.numbered, (_not_right(report), before, failed)
 
     def _by_last_values(self) -> list[Counting]:
         names = by_last_values(self.model)
@@ -104,7 +105,7 @@ class Grader:
 
     def _report(
         self, lines: Sequence[Line], source: str, fixed: Mapping[str, int], counting: Counting
-    ) -> tuple[Report, bool]:
+    ) -> tuple[Report, Session]:
         model = copied(self.model, fixed, counting.names)
         session = Session(Reference(model, loop_counters(self.model)), fixed, counting)
         session.run(lines)
@@ -112,8 +113,7 @@ class Grader:
         judge.session = with_helpers(session, judge.usual)
         judge.run()
         judge = judge.agreed()
-        session = judge.session
-        return Collector(judge).report(source), session.numbered
+        return Collector(judge).report(source), judge.session
 
 
 NUMBERS_FROM_0 = Counting(

@@ -82,7 +82,8 @@ Key = Gradient | Local | Own  # what a line defines
 
 
 class Dictionary:
-    """The names of a model and the ways to spell them. ``own`` are the names that the answers themselves define."""
+    """The names of a model and the ways to spell them. ``own`` are the names that the answers themselves define,
+    ``filled`` those of arrays that they fill entry by entry."""
 
     def __init__(self, reference: Reference, barred: bool = False) -> None:
         self.reference = reference
@@ -93,6 +94,7 @@ class Dictionary:
         self.bases = {base_name(n) for n in self.rows} - self.rows
         self.bases |= {unplaced(n) for n in self.rows if "[" in n}
         self.own: set[str] = set()
+        self.filled: set[str] = set()
         self.loops = {s.name for spans in reference.loops.values() for _, last in spans for s in last.free_symbols}
         self.counters = set(reference.loops)
         losses = {row.name for row in reference.results if row.name and row is reference.model.loss_row}

@@ -18,7 +18,7 @@ from symbackprop.model.text.tokens import NAME, NUMBER
 UPDATES = {"+=": "+", "-=": "-", "*=": "*", "/=": "/", "@=": "@"}
 _LONGEST = 5_000
 _ASK = re.compile(
-    r"\s*(?:import|from|pass|return|assert|print|del|global|raise)\b|[;,]|\.at\b|=\s*\{\s*[\"'}]|=\s*None\b|:\s*\w[\w.\[\]]*\s*="
+    r"\s*(?:import|from|pass|return|assert|print|del|global|raise)\b|[;,]|\.at\b|=\s*\{\s*[\"'}]|=\s*None\b|=\s*\[+0|:\s*\w[\w.\[\]]*\s*="
 )
 _HEAD = re.compile(
     r"(?:(?:def|class)\s+\w+\b.*|with\b.*|if\s+ctx\.needs_input_grad.*|try\s*|finally\s*|else\s*):$"
@@ -60,6 +60,8 @@ def _lines(s: ast.stmt, text: str, alone: bool) -> Iterator[str]:
         yield f"{added[0]} += scatter_add({added[2]}, {added[1]})"
     elif isinstance(s, ast.AnnAssign) and s.value is not None:
         yield f"{ast.unparse(s.target)} = {_segment(text, s.value)}"
+    elif isinstance(s, ast.Assign) and (sizes := _zeros(s.value)):
+        yield f"{ast.unparse(s.targets[0])} = zeros({', '.join(sizes)})"
     elif isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Tuple):
         yield from _unpacked(s.targets[0], s.value, text)
     else:
@@ -85,6 +87,19 @@ def _add_at(s: ast.stmt) -> list[str]:
     if not isinstance(call, ast.Call) or not ast.unparse(call.func).endswith("add.at") or len(call.args) != 3:
         return []
     return [ast.unparse(a) for a in call.args]
+
+
+def _zeros(value: ast.expr) -> list[str]:
+    """The sizes of a list of zeros, ``[0] * D`` or ``[[0.0] * D for _ in range(N)]``; none of anything else."""
+    match value:
+        case ast.BinOp(ast.List([ast.Constant(0)]), ast.Mult(), size):
+            return [ast.unparse(size)]
+        case ast.ListComp(ast.Constant(0), [ast.comprehension(_, ast.Call(ast.Name("range"), [size]), [])]):
+            return [ast.unparse(size)]
+        case ast.ListComp(inner, [ast.comprehension(_, ast.Call(ast.Name("range"), [size]), [])]):
+            rest = _zeros(inner)
+            return [ast.unparse(size), *rest] if rest else []
+    return []
 
 
 def _unpacked(targets: ast.Tuple, value: ast.expr, text: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import pairwise
 
@@ -51,14 +51,15 @@ _LOSSES = ("L", "J", "E", "Loss", "loss", "f")
 class Target:
     """What a line defines: a gradient, a local derivative, or (``meaning`` None) a name of the person's own.
 
-    ``index`` are the tokens between [ and ] where a loop counter may stand. ``restated`` says that the line repeats an
-    equation of the model.
+    ``index`` are the tokens between [ and ] where a loop counter may stand, ``entry`` those of the entry of an array
+    that the line fills. ``restated`` says that the line repeats an equation of the model.
     """
 
     text: str
     meaning: Meaning | None
     name: str
     index: tuple[Token, ...] = ()
+    entry: tuple[Token, ...] = ()
     restated: bool = False
 
 
@@ -69,7 +70,8 @@ class Answer:
     ``forms`` are the right sides of ``a = b = c``, of which the last one counts; ``reads`` is that one as model text.
     ``adds`` is true for ``+=`` and ``-=``, ``rereads`` where the line says what its name holds by what it held before,
     ``updates`` where it does so in place; ``turned`` says that the left side is a transpose, ``entrywise`` that * is ⊙.
-    ``letters`` are the index letters of an answer entry by entry, dW[i,j] = …
+    ``letters`` are the index letters of an answer entry by entry, dW[i,j] = …, ``entry`` is where in an array the line
+    puts its value.
     ``juxtaposed`` says that no product is marked as a matrix product, ``error`` why the line could not be read.
     """
 
@@ -85,6 +87,7 @@ class Answer:
     turned: bool = False
     entrywise: bool = False
     letters: str = ""
+    entry: tuple[tree.Expr, ...] = ()
     juxtaposed: bool = True
     notes: list[str] = field(default_factory=list)
     meanings: dict[str, Meaning] = field(default_factory=dict)
@@ -123,6 +126,8 @@ class Reader:
                 left, answer.turned = left[:-1], not answer.turned
             left, answer.letters = without_letters(_bare(left), self.dictionary, sides[-1], inside)
             answer.target = read_target(left, self.dictionary, answer.notes)
+            if answer.target.entry and not answer.adds:
+                answer.rereads = answer.updates = True
             self._sides[id(answer)] = sides[1:]
             if answer.target.meaning is None and not answer.target.restated:
                 self.dictionary.own.add(answer.target.name)
@@ -150,6 +155,9 @@ class Reader:
         try:
             if answer.target.index:
                 answer.index = _tree(Tidy(self.dictionary).run(list(answer.target.index)), size)
+            if answer.target.entry:
+                whole = _tree(Tidy(self.dictionary).run([Token(NAME, "d"), sign("["), *answer.target.entry, sign("]")]))
+                answer.entry = whole.items if isinstance(whole, tree.Index) else ()
             forms = [self._form(side, answer) for side in self._sides.pop(id(answer))]
             answer.forms = tuple([f for f in forms[:-1] if not _says_itself(f, answer)] + forms[-1:])
         except ModelError as error:
@@ -228,11 +236,21 @@ def read_target(items: Tokens, dictionary: Dictionary, notes: list[str]) -> Targ
     if any(x.is_sign("/") for x in items):
         return _fraction(text, items, dictionary)
     word, rest = _word(items, dictionary)
-    if rest and rest[0].is_sign("[") and closing(rest, 0) == len(rest) - 1:
-        return _indexed(text, word, rest[1:-1], dictionary)
+    if index := _indices(rest):
+        return _indexed(text, word, index, dictionary, notes)
     if rest:
         raise SyntaxProblem(f"{text} is no name: a line is dw = …, dL/dw = …, delta_z = … or a name of your own")
     return _plain(text, word, dictionary, notes)
+
+
+def _indices(items: Tokens) -> Tokens:
+    """What stands between the brackets of ``[i, j]`` or ``[i][j]``; nothing where it is anything else."""
+    if not items or not items[0].is_sign("["):
+        return []
+    end = closing(items, 0)
+    first, rest = items[1:end], items[end + 1 :]
+    more = _indices(rest)
+    return first if not rest else [*first, sign(","), *more] if more else []
 
 
 def _bare(items: Tokens) -> Tokens:
@@ -279,13 +297,14 @@ def without_letters(items: Tokens, words: Dictionary, right: Tokens, inside: boo
     row = words.reference.rows.get(words.reference.last_step(of.row) if step else of.row) if of else None
     told = hidden.startswith("delta_")  # of what a line introduces
     one = len(bare) == 1 and bare[0].text not in ("", "delta", "d")
-    own = of is None and (step or told or (one and (items[-1].is_sign("]") or {*letters} <= _indices(right, taken))))
-    rows = row is not None and len(letters) < row.ndim and {*letters} <= _indices(right, taken)  # da_i, row by row
+    indexed = {*letters} <= _letters_of(right, taken)
+    own = of is None and (step or told or (one and (items[-1].is_sign("]") or indexed)))
+    rows = row is not None and len(letters) < row.ndim and indexed  # da_i, row by row
     fits = row is not None and (rows or len(letters) in (row.ndim, sum(d != 1 for d in row.shape)))
     return (bare, letters) if own or fits else (items, "")
 
 
-def _indices(items: Tokens, taken: Collection[str]) -> set[str]:
+def _letters_of(items: Tokens, taken: Collection[str]) -> set[str]:
     """The letters that may be indices: those of ``x_ni``, ``c[i, n]``, and not in names that are ``taken``."""
     names = [x.text for x in items if x.kind == NAME and x.text not in taken]
     return {letter for word in names for letter in (word if len(word) == 1 else word.rpartition("_")[2])}
@@ -321,8 +340,10 @@ def _without_loss(items: Tokens, dictionary: Dictionary) -> Tokens:
     return [] if len(items) == 1 and items[0].text in (*_LOSSES, *dictionary.losses) else items
 
 
-def _indexed(text: str, word: str, index: Tokens, dictionary: Dictionary) -> Target:
-    """``dh[t]`` of a family; the index is evaluated when its loop runs."""
+def _indexed(text: str, word: str, index: Tokens, dictionary: Dictionary, notes: list[str]) -> Target:
+    """``dh[t]`` of a family, or of an array that is filled; the index is evaluated when its loop runs."""
+    if word in dictionary.filled:
+        return replace(_plain(text, word, dictionary, notes), entry=tuple(index))
     gradient = dictionary.gradient(word, indexed=True)
     if gradient is not None and gradient.row in dictionary.bases:
         return Target(text, gradient, gradient.row, tuple(index))

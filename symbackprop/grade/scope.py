@@ -120,7 +120,7 @@ class Scope:
             return None
         if isinstance(meaning, Gradient):
             row = family_member(meaning.row, int(value), self.reference.rows)
-            if row is None:
+            if row is None and meaning.row in self.session.dictionary.bases:
                 self._refuse_beyond(f"d{meaning.row}", int(value), items[0])
             stacked = row is not None and "/" not in name and self._is_stacked(meaning.row, row)
             return None if row is None or stacked else self.gradient(row, fraction="/" in name)
@@ -174,31 +174,63 @@ class Scope:
         if any(self._has_letter(item) for item in items):
             step = self.element(row, items[:1]) if self.offset(items[0]) and len(items) > 1 else None
             return self._entry(row, items) if step is None else self._entry(step, items[1:])
-        first = None if isinstance(items[0], (tree.Slice, tree.Word)) else self._first_step(row, items[0])
+        place = self._at(row.shape[0], items[0]) if row.shape else None
+        if place is None:
+            return None
+        found = getitem(row, place)
+        return Evaluator(self).subscript(found, items[1:]) if len(items) > 1 else found
+
+    def _at(self, size: Dim, index: tree.Expr) -> int | None:
+        """The place, from 0, of the step that an index is on an axis; None where it is no step's number."""
+        first = None if isinstance(index, (tree.Slice, tree.Word)) else self._first_step(size, index)
         if first is None:
             return None
-        place = evaluate(items[0], self)
-        counted = bool(self.offset(items[0]))
+        place = evaluate(index, self)
+        counted = bool(self.offset(index))
         if not isinstance(place, sp.Integer) or not (counted or place >= 0):
             return None
         self.session.numbered |= not counted
         if not counted and self.session.counting.first == 0:
             return None
         place += counted * self.session.counting.arrays
-        last = row.shape[0] + first - 1
+        last = size + first - 1
         if not first <= place <= last:
             says = f"there is no step {place}: steps are numbered from {first} to {last}"
             raise Beyond(says) if counted and place == last + 1 else ShapeError(says)
-        found = getitem(row, int(place) - first)
-        return Evaluator(self).subscript(found, items[1:]) if len(items) > 1 else found
+        return int(place) - first
 
-    def _first_step(self, row: Node, index: tree.Expr) -> int | None:
-        """The number of the first entry of an array over all steps: 1, but 2 of what a loop over t = 2..T gives, read
-        at t; None of any other array."""
-        if not row.shape or row.shape[0] in [sp.Integer(k) for k in self.session.fixed.values()]:
-            return 1 if row.shape else None
+    def _first_step(self, size: Dim, index: tree.Expr) -> int | None:
+        """The number of the first entry of an axis over all steps: 1, but 2 of what a loop over t = 2..T gives, read
+        at t; None of any other axis."""
+        if size in [sp.Integer(k) for k in self.session.fixed.values()]:
+            return 1
         loops = [self.reference.counted(n, self.session.fixed) for n in mentioned(index) if n in self.counters]
-        return next((steps.start for steps in loops if steps and len(steps) == row.shape[0]), None)
+        return next((steps.start for steps in loops if steps and len(steps) == size), None)
+
+    def at_entries(self, value: Node, whole: Node, items: tuple[tree.Expr, ...]) -> Node:
+        """The array that holds a value where ``dW[i, :] = …`` puts it, of the shape of the whole one, and 0 elsewhere.
+
+        Raises a `ModelError` where an index is neither a loop's counter nor a whole axis.
+        """
+        if len(items) > whole.ndim:
+            raise ShapeError(f"{len(items)} indices for an array of {whole.ndim} axes")
+        letters = dict(zip(ascii_letters, whole.shape, strict=False))
+        places = {x: self._entry_at(size, item) for (x, size), item in zip(letters.items(), items, strict=False)}
+        units = {x: getitem(build.eye(self.graph, letters[x]), k) for x, k in places.items() if k is not None}
+        kept = [x for x in letters if x not in units]
+        spread = value + self.graph.full(0, tuple(letters[x] for x in kept))
+        if spread.ndim > len(kept):
+            raise ShapeError(f"an array of {value.ndim} axes is put where there are {len(kept)}")
+        return build.einsum(Pattern(("".join(kept), *units), "".join(letters)), spread, *units.values())
+
+    def _entry_at(self, size: Dim, item: tree.Expr) -> int | None:
+        """The place of an entry along an axis; None for the whole axis."""
+        if isinstance(item, tree.Slice) and item == tree.Slice(None, None, None):
+            return None
+        place = 0 if size == 1 else self._at(size, item)
+        if place is None:
+            raise ModelError("entries are filled at a loop's counter, d[i] = …, or along a whole axis, d[:, j] = …")
+        return place
 
     def remark(self, text: str) -> None:
         """What is mended in an answer is told by its reader."""

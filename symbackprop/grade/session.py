@@ -206,9 +206,14 @@ class Session:
     def _read_all(self, lines: Sequence[Line]) -> None:
         answers: dict[Line, Answer] = {}
         self._read(lines, answers)
-        running = {t.text for t in self._in_loops(lines, answers) if self._is_running(t)}
-        if running:
-            self.dictionary.own |= running
+        inside = list(self._in_loops(lines, answers))
+        running = {x.text for x, adds in inside if not adds and self._is_running(x)}
+        indexed = {x.name for x, _ in inside if x.index and x.meaning is None}
+        whole = {a.target.text for a in answers.values() if a.target is not None}
+        filled = {n for n in indexed if n in whole or self.dictionary.gradient(n) is not None}
+        if running or filled:
+            self.dictionary.own = self.dictionary.own - filled | running
+            self.dictionary.filled |= filled
             answers = {}
             self._read(lines, answers)
         for answer in answers.values():
@@ -234,14 +239,14 @@ class Session:
 
     def _in_loops(
         self, lines: Sequence[Line], answers: Mapping[Line, Answer], inside: bool = False
-    ) -> Iterator[Target]:
-        """The left sides of all lines in loops, those that add to what is there left out."""
+    ) -> Iterator[tuple[Target, bool]]:
+        """The left sides of all lines in loops, and whether they add to what is there."""
         for line in lines:
             answer = answers.get(line)
             if line.loop is not None:
                 yield from self._in_loops(line.loop.body, answers, True)
-            elif inside and answer is not None and answer.target is not None and not answer.adds:
-                yield answer.target
+            elif inside and answer is not None and answer.target is not None:
+                yield answer.target, answer.adds
 
     def _is_running(self, target: Target) -> bool:
         """Whether ``dh = …`` in a loop is a variable that changes from step to step, not the gradient of all of h."""
@@ -281,21 +286,20 @@ class Session:
             first, last = self._bounds(line.loop, counters, 0)
             if abs(last - first) >= MAX_STEPS:
                 raise ModelError(f"a loop of {abs(last - first) + 1} steps is too long")
-            self._refuse_too_many(line.loop, abs(last - first) + 1)
             begin, end = self._bounds(line.loop, counters, MAX_STEPS)
+            more = self.counting.loops if line.loop.from_0 else 0
+            first, last = first + more, last + more
+            self._refuse_too_many(line.loop, abs(last - first) + 1, max(first, last))
         except ModelError as error:
             self.unread.append(Answer(line.number, line.text, error=error))
             return range(0)
-        more = self.counting.loops if line.loop.from_0 else 0
-        first, last = first + more, last + more
         return range(first, last + 1) if begin <= end else range(first, last - 1, -1)
 
-    def _refuse_too_many(self, loop: Loop, steps: int) -> None:
-        """Raises a `ModelError` where a loop over a size that no loop of the model runs over has steps for which no
-        array has entries, as range(N + 1) has: what comes after a loop's last step may be 0, another sample is none."""
-        ends = [end for spans in self.reference.loops.values() for span in spans for end in span]
+    def _refuse_too_many(self, loop: Loop, steps: int, highest: int) -> None:
+        """Raises a `ModelError` where a loop over a size has steps for which nothing has entries, as range(N + 1) has:
+        a gradient that comes after a loop's last step may be 0, another sample, and another step, is none."""
         words = {*re.findall(r"[A-Za-z_]\w*", f"{loop.start} {loop.stop}")} & self.fixed.keys()
-        if len(words) != 1 or words & {d.name for end in ends for d in end.free_symbols}:
+        if len(words) != 1 or highest in self.reference.lasts.values():
             return
         n = words.pop()
         if steps > self.fixed[n] and not any(steps in row.shape for row in self.reference.rows.values()):
@@ -401,7 +405,8 @@ class Session:
             formula = Formula(self.reference, scope, answer, second)
             try:
                 entries = row if answer.letters else None
-                row = self._added(_shaped_as(entries, formula.row(form)), outcome, which)
+                row = _shaped_as(entries, formula.row(form))
+                row = self._added(self._put(row, outcome, scope) if answer.entry else row, outcome, which)
                 self._learn(outcome, scope, formula)
                 outcome.reads.setdefault(row.id, unparsed(form, formula.signs))
                 found += [row] if row not in found else []
@@ -436,6 +441,23 @@ class Session:
         outcome.uses |= scope.uses
         outcome.taken += [t for t in scope.taken if t not in outcome.taken]
         outcome.notes += [n for n in formula.notes if n not in outcome.notes]
+
+    def _put(self, row: Node, outcome: Outcome, scope: Scope) -> Node:
+        """``dw[j] = …`` keeps the other entries; ``dw[j] += …`` adds 0 to them."""
+        before, items = self._held(outcome, scope.which), outcome.entry.answer.entry
+        put = scope.at_entries(row, before, items)
+        if outcome.entry.answer.adds:
+            return put
+        return before * (1 - scope.at_entries(self.reference.graph.full(1, ()), before, items)) + put
+
+    def _held(self, outcome: Outcome, which: str) -> Node:
+        """An array before a line fills an entry of it: 0 where no line says so of a gradient."""
+        held = self.outcomes.get(outcome.key)
+        if held is not None and held.error is not None:
+            raise held.error
+        if held is not None:
+            return (held.given if which == GIVEN else held.mended)[0]
+        return self.reference.graph.full(0, self.reference.rows[outcome.row_name].shape)
 
     def _added(self, row: Node, outcome: Outcome, which: str) -> Node:
         """``+=`` adds to what the same name holds so far."""

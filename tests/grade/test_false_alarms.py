@@ -84,6 +84,27 @@ def test_a_loop_over_more_samples_than_there_are(samples: str) -> None:
     assert report.verdict != "right" and "more steps than there are entries" in report.unread[0].message
 
 
+STEPS = """dim T
+dim H
+data x: T x H
+data h[0]: H
+param W: H x H
+for t in 1..T:
+    h[t] = tanh(h[t-1] @ W + x[t])
+loss L = sum(h^2)"""
+
+
+@pytest.mark.parametrize(("steps", "is_right"), [
+    ("reversed(range(T))", True), ("range(T - 1, -1, -1)", True), ("reversed(range(T + 1))", False),
+    ("range(T, -1, -1)", False),
+])
+def test_a_loop_over_more_steps_than_the_models_loop_has(steps: str, is_right: bool) -> None:
+    """At the step behind the last 2 h[t] was 0, and with it all that was added there."""
+    body = "    dh = 2*h[t] + dh_next\n    da = dh * (1 - h[t]**2)\n    dW += outer(h[t-1], da)\n    dh_next = W @ da"
+    report = grade(parse(STEPS), f"dh_next = zeros(H)\ndW = zeros(H, H)\nfor t in {steps}:\n{body}")
+    assert (report.verdict == "right") is is_right
+
+
 def test_a_loop_over_one_more_is_read_where_there_are_so_many() -> None:
     model = "dim N\ndata x: N + 1\nparam w\nloss L = sum((w * x)**2) / 2"
     report = grade(parse(model), "dw = 0\nfor i in range(N + 1):\n    dw += w * x[i]**2")

@@ -426,6 +426,8 @@ def test_a_function_of_jax_whose_tangents_somebody_wrote() -> None:
     assert check(text, softplus(jax.nn.sigmoid))
     report = check(text, softplus(lambda x: x * jax.nn.sigmoid(x)))
     assert report["x"].verdict == "fail" and "extra" in report["x"].kind
+    other = check(text.replace("softplus(x)", "softplus(x) + 1"), softplus(jax.nn.sigmoid))
+    assert other and "its forward computes another y than the model" in other.notes[0]
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")

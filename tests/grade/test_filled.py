@@ -1,0 +1,232 @@
+"""Arrays that answers fill entry by entry in loops, as programs do: ``dw[j] = …``, ``dX[i][j] += …``."""
+
+from __future__ import annotations
+
+import pytest
+
+from symbackprop.grade import grade
+from symbackprop.model.text import parse
+
+RIDGE = """dim N
+dim D
+data X: N x D
+data y: N
+param w: D
+r = X @ w - y
+loss L = sum(r^2)/N"""
+
+CLASSES = """dim N
+dim D
+dim K
+data X: N x D
+data Y: N x K
+param W: D x K
+param b: K
+z = X @ W + b
+P = softmax(z)
+loss L = mean(cross_entropy(z, Y))"""
+
+PRODUCT = """dim A
+dim B
+dim C
+param X: A x B
+param Y: B x C
+Z = X @ Y
+loss L = sum(tanh(Z))"""
+
+RIGHT = [
+    (RIDGE, """
+dw = np.zeros(D)
+for j in range(D):
+    dw[j] = 2*np.dot(r, X[:, j])/N"""),
+    (RIDGE, """
+dw = np.zeros(D)
+for i in range(N):
+    for j in range(D):
+        dw[j] = dw[j] + 2*r[i]*X[i,j]/N"""),
+    (RIDGE, """
+dw = np.zeros(D)
+for i in range(N):
+    for j in range(D):
+        dw[j] -= -2*r[i]*X[i][j]/N"""),
+    (RIDGE, """
+dw = np.zeros(D)
+for i in range(N):
+    dw += r[i]*X[i]
+for j in range(D):
+    dw[j] *= 2/N"""),
+    (RIDGE, """
+dw = np.zeros(D)
+for j in range(D):
+    dw[j] = 2*np.dot(r, X[:, j])/N"""),
+    (RIDGE, """
+N, D = X.shape
+dw = np.zeros(D)
+for j in range(D):
+    dw[j] = 2*np.mean(r*X[:, j])"""),
+    (RIDGE, """
+dw = np.zeros((D, 1))
+for j in range(D):
+    dw[j, 0] = 2*np.mean(r*X[:, j])"""),
+    (CLASSES, """
+dz = np.zeros((N, K))
+for i in range(N):
+    dz[i] = (P[i] - Y[i])/N
+dW = X.T @ dz
+db = dz.sum(axis=0)"""),
+    (CLASSES, """
+g = np.zeros((N, K))
+for i in range(N):
+    for k in range(K):
+        g[i, k] = (P[i, k] - Y[i, k])/N
+dW = X.T @ g
+db = g.sum(axis=0)"""),
+    (CLASSES, """
+g = np.zeros((N, K))
+for i in range(N):
+    for k in range(K):
+        g[i][k] = (P[i][k] - Y[i][k])/N
+dW = np.zeros((D,K))
+db = np.zeros(K)
+for k in range(K):
+    db[k] = np.sum(g[:, k])
+    for d in range(D):
+        dW[d, k] = np.sum(X[:, d]*g[:, k])"""),
+    (CLASSES, """
+dW = np.zeros((D,K))
+db = np.zeros(K)
+for i in range(N):
+    for k in range(K):
+        dW[:, k] += X[i]*(P[i,k] - Y[i,k])/N
+        db[k] += (P[i,k] - Y[i,k])/N"""),
+    (PRODUCT, """
+dX = np.zeros((A,B))
+dY = np.zeros((B,C))
+dZ = 1 - np.tanh(Z)**2
+for i in range(A):
+    for k in range(C):
+        for j in range(B):
+            dX[i,j] += dZ[i,k]*Y[j,k]
+            dY[j,k] += dZ[i,k]*X[i,j]"""),
+    (PRODUCT, """
+dX = np.zeros(X.shape)
+dY = np.zeros(Y.shape)
+dZ = 1 - np.tanh(Z)**2
+for i in range(A):
+    for j in range(B):
+        s = 0
+        for k in range(C):
+            s += dZ[i,k]*Y[j,k]
+        dX[i,j] = s
+for j in range(B):
+    dY[j, :] = X[:, j] @ dZ"""),
+    (PRODUCT, """
+dZ = np.zeros((A, C))
+for i in range(A):
+    for k in range(C):
+        dZ[i,k] = 1 - np.tanh(Z[i,k])**2
+dX = dZ @ Y.T
+dY = X.T @ dZ"""),
+    (RIDGE, """
+for j in 1..D:
+    dw[j] = 2*sum(r*X[:, j])/N"""),
+    (RIDGE, """
+dw = zeros(D)
+for j in 1..D:
+    dw[j] = 2*sum(r*X[:, j])/N"""),
+    (PRODUCT, """
+dX = [[0.0]*B for _ in range(A)]
+for i in range(A):
+    for j in range(B):
+        for k in range(C):
+            dX[i][j] += (1-np.tanh(Z[i,k])**2)*Y[j,k]
+dY = X.T @ (1-np.tanh(Z)**2)"""),
+    (RIDGE, """
+dw = [0]*D
+for j in range(D):
+    dw[j] = 2*sum(r*X[:, j])/N"""),
+    (RIDGE, """
+for j in range(D):
+    dL_dw[j] = 2*sum(r*X[:, j])/N"""),
+]
+
+WRONG = [
+    (RIDGE, """
+dw = np.zeros(D)
+for j in range(D):
+    dw[j] = np.dot(r, X[:, j])/N"""),
+    (RIDGE, """
+dw = np.zeros(D)
+for j in range(D-1):
+    dw[j] = 2*np.dot(r, X[:, j])/N"""),
+    (RIDGE, """
+dw = np.zeros(D)
+for j in range(1,D):
+    dw[j] = 2*np.dot(r, X[:, j])/N"""),
+    (RIDGE, """
+dw = np.zeros(D)
+for i in range(N):
+    for j in range(D):
+        dw[j] = 2*r[i]*X[i,j]/N"""),
+    (RIDGE, """
+dw = np.zeros(D)
+for i in range(N):
+    for j in range(D):
+        dw[j] -= 2*r[i]*X[i][j]/N"""),
+    (CLASSES, """
+dz = np.zeros((N, K))
+for i in range(N):
+    dz[i] = (P[i] - Y[i])
+dW = X.T @ dz
+db = dz.sum(axis=0)"""),
+    (CLASSES, """
+dW = np.zeros((D,K))
+db = np.zeros(K)
+for i in range(N):
+    for k in range(K):
+        dW[:, k] += X[i]*(P[i,k] - Y[i,k])/N
+        db[k] = (P[i,k] - Y[i,k])/N"""),
+    (PRODUCT, """
+dX = np.zeros((A,B))
+dY = np.zeros((B,C))
+dZ = 1 - np.tanh(Z)**2
+for i in range(A):
+    for k in range(C):
+        for j in range(B):
+            dX[i,j] += dZ[i,k]*Y[j,k]
+            dY[j,k] += dZ[i,k]*X[i,k]"""),
+    (RIDGE, """
+for j in 1..D-1:
+    dw[j] = 2*sum(r*X[:, j])/N"""),
+    (RIDGE, """
+dw = [0]*D
+for j in range(D):
+    dw[j] = sum(r*X[:, j])/N"""),
+]
+
+
+@pytest.mark.parametrize(("model", "lines"), RIGHT)
+def test_entries_that_loops_fill(model: str, lines: str) -> None:
+    report = grade(parse(model), lines)
+    assert report.verdict == "right", report.text(2)
+
+
+@pytest.mark.parametrize(("model", "lines"), WRONG)
+def test_entries_that_are_wrong_left_out_or_overwritten(model: str, lines: str) -> None:
+    report = grade(parse(model), lines)
+    assert "wrong" in [i.verdict for i in report.items], report.text(2)
+
+
+@pytest.mark.parametrize(("lines", "says"), [
+    ("dw = zeros(D)\nfor j in range(D):\n    dw[j] = r @ X[:, j]/N", "half of the right one"),
+    ("dw = zeros(D)\nfor i in range(N):\n    for j in range(D):\n        dw[j] -= 2*r[i]*X[i][j]/N", "sign"),
+])
+def test_a_mistake_in_entries_is_explained(lines: str, says: str) -> None:
+    finding = grade(parse(RIDGE), lines).items[0].finding
+    assert finding is not None and says in finding.says
+
+
+@pytest.mark.parametrize("place", ["j, 0, 0", "r", "0:2"])
+def test_a_place_that_is_none_is_told(place: str) -> None:
+    report = grade(parse(RIDGE), f"dw = zeros(D)\nfor j in range(D):\n    dw[{place}] = 2*(r @ X[:, j])/N")
+    assert report.verdict != "right"
