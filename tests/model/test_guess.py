@@ -20,6 +20,8 @@ from tests.core.helpers import value
         ("sum((y - X @ w)^2)/(2*s^2) + N/2*log(s^2)", "dim N, D, data y: N, X: N x D, param w: D, s"),
         ("softmax(Q @ K.T / sqrt(d_k)) @ V", "dim N, D, H, M, data d_k, param Q: N x D, K: H x D, V: H x M"),
         ("x*y", "param x, y"),  # something has to be a parameter
+        ("psi = np.array([np.cos(theta), np.sin(theta)])\npsi @ H @ psi", "param theta, H: 2 x 2"),  # theta had entries
+        ("n = x.shape[0] * x.shape[2]\n-sum(log(p))/n", "dim N, D, H, K, data x: N x D x H, param p: K"),  # refused
         ("W, b = params\nmean((x @ W + b - y)**2)",
          "dim N, D, data x: N, y: D, param W: N x D, b: D; params is read as W, b"),
         ("(W, b), v = params\nsum((tanh(x @ W + b) @ v)**2)",

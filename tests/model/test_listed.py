@@ -21,6 +21,7 @@ PROGRAMS = [
     f"Ws = [W1, W2]\nbs = [b1, b2]\nh = x\nfor W, b in zip(Ws, bs):\n    {STEP}\nloss = h.sum()",
     "Ws = [W2, W1]\nh = x\nfor W in reversed(Ws):\n    h = h @ W\nloss = h.sum() + sum(np.sum(W**2) for W in Ws)",
     "Ws = [W1, W2]\nloss = sum([np.sum(W**2) for W in Ws]) * len(Ws)",
+    "Ws = [W2, W1]\nh = x\nfor i in range(len(Ws) - 1, -1, -1):\n    h = np.tanh(h @ Ws[i])\nloss = h.sum()",
     "Ws = [W1, W2]\nh = x\nfor i, W in enumerate(Ws):\n    h = (i + 1) * np.tanh(h @ W)\nloss = h.sum()",
     f"params = ((W1, b1), (W2, b2))\nh = x\nfor W, b in params:\n    {STEP}\nloss = h.sum()",
     f"params = [[W1, b1], [W2, b2]]\nh = x\nfor W, b in params:\n    {STEP}\nloss = h.sum()",

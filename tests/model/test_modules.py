@@ -33,6 +33,32 @@ MODULES = {
         loss = criterion(logits, y)
         loss.backward()
         optimizer.step()""",
+    "so many layers as an object is given": """
+        class Net(nn.Module):
+            def __init__(self, d, n_layers=5):
+                super().__init__()
+                self.n_layers = n_layers
+                self.layers = nn.ModuleList([nn.Linear(d, d) for _ in range(n_layers)])
+
+            def forward(self, x):
+                for i in range(self.n_layers):
+                    x = torch.tanh(self.layers[i](x))
+                return x
+
+        model = Net(6, 2)
+        loss = model(x).mean()""",
+    "layers by name": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layers = nn.ModuleDict({"enc": nn.Linear(6, 3), "dec": nn.Linear(3, 6)})
+                self.act = F.silu
+
+            def forward(self, x):
+                return self.layers["dec"](self.act(self.layers["enc"](x)))
+
+        model = Net()
+        loss = model(x).mean()""",
     "one after another": """
         model = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.LayerNorm(5), nn.Linear(in_features=5, out_features=4))
         loss = F.cross_entropy(model(x), y)""",

@@ -489,6 +489,13 @@ def is_layer(expr: tree.Expr) -> TypeGuard[tree.Call | tree.Member]:
     return name in LAYERS and plain and (isinstance(expr, tree.Call) or _root(expr) in TORCH)
 
 
+def is_function(expr: tree.Expr) -> TypeGuard[tree.Member]:
+    """``F.silu``, a library's function that is not called yet."""
+    if not isinstance(expr, tree.Member) or expr.args is not None or not _module(expr.base, ()):
+        return False
+    return meant(expr.name, ()) is not None or callee(expr.name) is not None or expr.name in TABLE
+
+
 def made(expr: tree.Expr) -> tuple[str, tuple[tree.Expr, ...], Mapping[str, tree.Expr]]:
     """What is made by a call like that of a class of PyTorch's, ``nn.Linear(2, 3)``, and of what; no name for any other
     expression."""

@@ -90,6 +90,7 @@ class Shapes:
         self.counts = _counts(equations) - self.asked.keys()
         axes = {base.name: len(items) for base, items in sorted(_indices(body), key=lambda found: len(found[1]))
                 if isinstance(base, tree.Name)}
+        axes |= {name: max(rank, axes.get(name, 0)) for name, rank in _axes_asked(body).items()}
         self.listed = _numbers_listed(body)
         self.numbers = _numbers_beside(body) | self.listed
         self.ranks = _first_ranks(body, leaves, axes, self.counts | self.numbers, self.labels)
@@ -807,6 +808,16 @@ def _farthest(loop: tree.For) -> dict[tuple[str, int], int]:
     return found
 
 
+def _axes_asked(body: Sequence[tree.Statement]) -> dict[str, int]:
+    """How many axes arrays have at least whose sizes are asked for, as of ``x.shape[3]``."""
+    found = dict[str, int]()
+    for asked in map(dialect.size_asked, tree.inside(body)):
+        if asked is not None and isinstance(asked[0], tree.Name):
+            array, place = asked[0].name, asked[1]
+            found[array] = max(found.get(array, 0), place + 1 if place >= 0 else -place)
+    return found
+
+
 def _first_ranks(body: Sequence[tree.Statement], leaves: Sequence[str], axes: Mapping[str, int], counts: Container[str],
                  labels: AbstractSet[str]) -> dict[str, int]:
     """How many axes leaves have by their names, and by what is indexed, ``axes``: none that are an index themselves, or
@@ -827,8 +838,9 @@ def _first_ranks(body: Sequence[tree.Statement], leaves: Sequence[str], axes: Ma
 
 
 def _summed(expr: tree.Expr, leaves: Collection[str]) -> set[str]:
-    """The Greek letters that are all that a sum or the like is of: numbers would make no sense there."""
-    names = {*tree.mentioned(expr)} & {*leaves} if isinstance(expr, tree.Call) and needs_arrays(expr) else set[str]()
+    """The Greek letters that are all that a sum or the like is of: numbers would make no sense there, but in a list."""
+    of_arrays = isinstance(expr, tree.Call) and needs_arrays(expr) and not _items(expr)
+    names = {*tree.mentioned(expr)} & {*leaves} if of_arrays else set[str]()
     return names if all(map(is_greek, names)) else set()
 
 

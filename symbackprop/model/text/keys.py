@@ -5,15 +5,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise, takewhile
 from operator import attrgetter
 from typing import TypeAlias, TypeGuard
 
 from symbackprop.model.text import tree
 from symbackprop.model.text.tokens import NAME, STRING, TEXT, Line, Token
+from symbackprop.model.text.writing import closing
 from symbackprop.patterns import lazy
 
 _KIND = attrgetter("kind")
+_DICTS = ("ModuleDict", "ParameterDict")
 _GRADIENTS = lazy(r"d?grads?|gradients?|\w+_grads?")
 _Called: TypeAlias = Callable[[str, str, bool], str]  # what has a key in a thing; nothing where that stays as it is
 
@@ -37,7 +40,7 @@ class Keys:
     def line(self, line: Line) -> Line:
         """A line with names for what stands under keys; what a function is given stays, which has another name there,
         up to where a line gives it another value."""
-        return _replaced(line, self._at_once)
+        return _replaced(_bare(line), self._at_once)
 
     def _at_once(self, thing: str, key: str, is_set: bool) -> str:
         self.set |= {(thing, key)} if is_set else set()
@@ -87,7 +90,7 @@ class Keys:
         shorter = {name: key for name, key in self.own.items()
                    if name in used and having[key] == 1 and given[name] + given[key] < 2}
         keys: Mapping[str, tree.Expr] = {name: tree.Name(key) for name, key in shorter.items()}
-        return [tree.called_so(s, keys, shorter) for s in body]
+        return tree.with_formulas([tree.called_so(s, keys, shorter) for s in body], lambda e: _calling(e, shorter))
 
     def _given(self, s: tree.Statement) -> Iterator[str]:
         """The names to which a statement gives a value that is not the one under its key, or what is to have it."""
@@ -100,6 +103,14 @@ class Keys:
                 same = (isinstance(value, tree.Name) and value.name in (self.own.get(name), name)) or (
                     isinstance(value, tree.Name) and self.own.get(value.name) == name)
                 yield from [] if same else [name]
+
+
+def _calling(expr: tree.Expr, names: Mapping[str, str]) -> tree.Expr:
+    """An expression with calls of what is called otherwise, ``layers["enc"](x)``."""
+    expr = tree.changed(expr, lambda part: _calling(part, names))
+    if isinstance(expr, tree.Call) and expr.function in names:
+        return replace(expr, function=names[expr.function])
+    return expr
 
 
 def is_dict(expr: tree.Expr) -> TypeGuard[tree.Call]:
@@ -117,6 +128,16 @@ def folded(expr: tree.Expr) -> tree.Expr:
         case tree.Member(tree.Call(tree.DICT, (), entries), "get", (tree.String(key), *usual)):
             return dict(entries).get(key, usual[0] if usual else tree.Word(None))
     return expr
+
+
+def _bare(line: Line) -> Line:
+    """A line with the dict in ``nn.ModuleDict({…})``."""
+    texts = [*map(TEXT, line.tokens)]
+    found = next((k for k, word in enumerate(texts[:-3]) if word in _DICTS and texts[k + 1 : k + 3] == ["(", "{"]), 0)
+    if not found or closing(line.tokens, found + 1) != len(texts) - 2:
+        return line
+    start = found - 2 * (texts[found - 2 : found] == ["nn", "."])
+    return line._replace(tokens=(*line.tokens[:start], *line.tokens[found + 2 : -2], line.tokens[-1]))
 
 
 def _replaced(line: Line, called: _Called) -> Line:

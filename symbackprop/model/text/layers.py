@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from symbackprop.errors import Place
@@ -44,7 +45,7 @@ class Layers:
         """What a name is that gets a layer: that layer, or a function of x, for which its parameters are declared; None
         for any other value."""
         made, args, options = dialect.made(expr)
-        if dialect.is_layer(expr) and made not in _UNCHANGED:
+        if (dialect.is_layer(expr) and made not in _UNCHANGED) or dialect.is_function(expr):
             return expr
         if made == "Sequential":
             return self._one_after_another(name, args, expr.place)
@@ -75,4 +76,6 @@ def _applied(layer: tree.Expr, args: Sequence[tree.Expr], options: tuple[tuple[s
     """What a layer computes of its arguments."""
     if isinstance(layer, tree.Function):
         return lambdas.called(layer, args, options, place)
+    if isinstance(layer, tree.Member) and layer.args is None:  # F.silu itself
+        return replace(layer, args=tuple(args), options=options, place=place)
     return tree.Member(layer, FORWARD, tuple(args), options, place=place)

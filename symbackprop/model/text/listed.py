@@ -11,7 +11,7 @@ from itertools import accumulate, chain, pairwise, takewhile
 from typing import TypeAlias
 
 from symbackprop.model.text.comprehensions import outermost
-from symbackprop.model.text.lists_of_self import OfSelf
+from symbackprop.model.text.lists_of_self import OfSelf, is_deeper
 from symbackprop.model.text.tokens import NAME, NUMBER, TEXT, Line, Token, ended, problem
 from symbackprop.model.text.writing import FreeNames, between_commas, closing, words
 
@@ -186,7 +186,7 @@ class _Lists:
 
     def end(self, lines: Sequence[Line], k: int) -> int:
         """Where what is indented below a line ends."""
-        return k + 1 + len([*takewhile(partial(_is_deeper, lines[k]), lines[k + 1 :])])
+        return k + 1 + len([*takewhile(partial(is_deeper, lines[k]), lines[k + 1 :])])
 
     def steps(self, lines: Sequence[Line], k: int) -> list[Line] | None:
         """The lines of a loop over entries, once for each of them; None of any other line."""
@@ -206,11 +206,12 @@ class _Lists:
         return [line._replace(tokens=tuple(_put(line.tokens, row))) for row in rows for line in inner]
 
     def counted(self, head: Line, below: Sequence[Line]) -> list[dict[str, Token]] | None:
-        """The steps of ``for i in range(len(Ws)):`` with ``Ws[i]`` below; None of any other loop."""
+        """The steps of ``for i in range(len(Ws)):`` with ``Ws[i]`` below, backwards too; None of any other loop."""
         head = self.read(head)
         texts = [*map(TEXT, head.tokens)]
         bounds = "".join(texts[5:-3]).split(",")
-        if texts[2:5] != ["in", "range", "("] or not all(map(_of_numbers, bounds)) or len(bounds) > 2 or not any(
+        counts = texts[2:5] == ["in", "range", "("] and all(map(_of_numbers, bounds)) and bounds[2:] in ([], ["-1"])
+        if not counts or not any(
                 token.text in self.entries and self._counts(line.tokens[k + 1 :], texts[1])
                 for line in below for k, token in enumerate(line.tokens)):
             return None
@@ -348,10 +349,6 @@ def _goes_over(line: Line, name: str) -> bool:
                   for k, (token, after) in enumerate(pairwise(line.tokens[:-1])))
     over = "in" in behind and name in behind[behind.index("in") :]
     return counted or over or ("*" in behind[:3] and name in behind[4:])
-
-
-def _is_deeper(head: Line, line: Line) -> bool:
-    return len(line.indent) > len(head.indent)
 
 
 def _is_read(below: Sequence[Line], name: str) -> bool:

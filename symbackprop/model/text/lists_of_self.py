@@ -4,13 +4,64 @@ in the place of what reads them."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import takewhile
 
 from symbackprop.model.text.comprehensions import repeated_layers
-from symbackprop.model.text.tokens import NAME, TEXT, Line, Token, ended
-from symbackprop.model.text.writing import FreeNames, closing, words
+from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, TEXT, Line, Token, ended
+from symbackprop.model.text.writing import FreeNames, between_commas, closing, words
 
 _LISTS = ("ModuleList", "ParameterList")
+
+
+def with_counts(lines: list[Line]) -> None:
+    """Put the numbers that the objects of a class are given, or that ``__init__`` has as usual, in the place of the
+    names of its parameters in ``range(n_layers)``."""
+    for k, line in enumerate(lines):
+        if line.tokens[0].text == "class":
+            below = [*takewhile(partial(is_deeper, line), lines[k + 1 :])]
+            counts = _counts(line.tokens[1].text, below, lines)
+            lines[k + 1 : k + 1 + len(below)] = [_counted(other, counts) for other in below] if counts else below
+
+
+def is_deeper(head: Line, line: Line) -> bool:
+    return len(line.indent) > len(head.indent)
+
+
+def _counts(name: str, below: Sequence[Line], lines: Sequence[Line]) -> dict[str, Token]:
+    """The parameters of a class that are the same whole number wherever an object is made."""
+    head = next((line.tokens for line in below if [*map(TEXT, line.tokens[:2])] == ["def", "__init__"]), ())
+    parameters = [part for part in between_commas(head[3 : closing(head, 2)]) if part][1:] if head else []
+    names = [part[0].text for part in parameters]
+    usual = {part[0].text: part[2] for part in parameters if len(part) == 3 and part[1].is_sign("=")}
+    made = [between_commas(line.tokens[k + 2 : closing(line.tokens, k + 1)]) for line in lines
+            for k, token in enumerate(line.tokens[:-1]) if token.text == name and line.tokens[k + 1].is_sign("(")
+            and line.tokens[0].text != "class"]
+    given = [usual | dict(_given(names, args)) for args in made] or [usual]
+    return {n: given[0][n] for n in names if all(n in one and one[n].text == given[0][n].text for one in given)
+            and given[0][n].kind == NUMBER and given[0][n].text.isdigit()}
+
+
+def _given(names: Sequence[str], args: Sequence[Sequence[Token]]) -> Iterator[tuple[str, Token]]:
+    """What parameters are given, by place or by name; what is more than a token as the sign that it begins with."""
+    for k, arg in enumerate(args):
+        if len(arg) > 2 and arg[1].is_sign("="):
+            yield arg[0].text, arg[2]._replace(kind=arg[2].kind if len(arg) == 3 else SIGN)
+        elif arg and k < len(names):
+            yield names[k], arg[0]._replace(kind=arg[0].kind if len(arg) == 1 else SIGN)
+
+
+def _counted(line: Line, counts: Mapping[str, Token]) -> Line:
+    """A line with numbers for what ranges go to, ``range(n_layers)`` and ``range(self.n_layers)``."""
+    tokens = [*line.tokens]
+    for k in range(len(tokens) - 3, -1, -1):
+        end = closing(tokens, k + 1) if tokens[k].text == "range" and tokens[k + 1].is_sign("(") else k
+        inside = [*map(TEXT, tokens[k + 2 : end])]
+        name = inside[-1] if len(inside) == 1 or (len(inside) == 3 and inside[:2] == ["self", "."]) else ""
+        if name in counts:
+            tokens[k + 2 : end] = [counts[name]._replace(line=line.number, column=0)]
+    return line._replace(tokens=tuple(tokens))
 
 
 class OfSelf:

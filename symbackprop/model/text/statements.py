@@ -32,6 +32,7 @@ from symbackprop.model.text.imports import is_import
 from symbackprop.model.text.keys import Keys
 from symbackprop.model.text.languages import as_read, language, with_its_signs, with_methods
 from symbackprop.model.text.listed import given_names, with_lists
+from symbackprop.model.text.lists_of_self import with_counts
 from symbackprop.model.text.made_keys import with_made_keys
 from symbackprop.model.text.mapped import mapped
 from symbackprop.model.text.meant_lines import (
@@ -150,6 +151,7 @@ class Reader:
         self.lines, self.place, self.errors = lines, 0, errors
         self.notes: list[tree.Said] = []
         mapped(self.lines)
+        with_counts(self.lines)
         listed = with_lists(self.lines)
         made = with_made_keys(self.lines)
         self._read_keys()
