@@ -87,7 +87,9 @@ def told_to_the_user() -> Iterator[None]:
 
 
 def show_usage(error: click.ClickException, file: Any = None) -> None:
-    """What is wrong with how a command was called, in our spelling."""
+    """What is wrong with how a command was called, in our spelling; of a call of nothing, what can be called."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return tell(error.format_message())
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context is not None:
         tell(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n")
@@ -241,6 +243,8 @@ def on_model(command: Command) -> Callable[..., Any]:
     def run(model: str | tuple[str, ...], relu0: str | None, dims: dict[str, int], define: dict[str, str], alone: bool,
             **options: Any) -> Any:
         specs = (model,) if isinstance(model, str) else model
+        if not alone and [*specs, options.get("answers")].count("-") > 1:
+            raise click.UsageError("stdin can be read once: only one argument can be -")
         calls = [partial(command, given=Given(spec, relu0, dims, define, alone), **options) for spec in specs]
         return calls[0]() if len(calls) == 1 else click.get_current_context().exit(max(map(exit_code, calls)))
 

@@ -1,4 +1,4 @@
-"""Writing a file to disk: whole or not at all, and a module only once it has passed its check."""
+"""Standard input; and files written to disk: whole or not at all, a module only once it has passed its check."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import difflib
 import os
 import re
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,16 @@ from symbackprop.scratch import scratch_file, scratch_folder
 
 Check = Callable[[Path], None]
 DIRECTORY = "generated"
+
+
+def read_stdin(most: int) -> bytes:
+    """Up to so many bytes of standard input: their encoding is the text's own, not the terminal's."""
+    if sys.stdin is None:
+        raise UsageError("cannot read from stdin: it is closed")
+    try:
+        return sys.stdin.buffer.read(most)
+    except OSError as error:
+        raise UsageError(f"cannot read from stdin: {error.strerror}") from error
 
 
 def module_path(output: str | None, name: str) -> Path:

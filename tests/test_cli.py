@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,7 @@ SLIPS = [
     ("codegen net.sbp --check -o -", 2, "--check compares with a file"),
     ("codegen net.sbp --check -o gone.py", 1, "there is no gone.py: run codegen without --check"),
     ("show", 2, "error: Missing argument 'MODEL'"),
+    *((f"{line} -", 2, "error: stdin can be read once") for line in ("grade -", "verify -", "codegen - net.sbp")),
 ]
 
 
@@ -146,6 +148,33 @@ def test_slips(line: str, code: int, message: str) -> None:
     result = run(*line.split())
     assert (result.exit_code, message in result.stderr) == (code, True), result.output
     assert "Traceback" not in result.output
+
+
+def test_a_call_of_nothing_shows_the_help_and_once() -> None:
+    result = run()
+    assert result.exit_code == 2 and result.stderr.count("Usage:") == 1 and "error" not in result.stderr
+
+
+@pytest.mark.parametrize("name", ["folder.py", "folder.sbp", "folder.py:f"])
+def test_a_folder_is_no_model(name: str) -> None:
+    """The nearest file to folder.py was folder.py."""
+    Path(name.split(":")[0]).mkdir()
+    assert "is a directory, not a" in run("show", name).stderr
+
+
+@pytest.mark.parametrize("line", ["show -", "grade net.sbp -", "grade - answers.txt"])
+def test_a_closed_stdin_is_told(line: str) -> None:
+    """It was a traceback."""
+    found = process(*line.split(), preexec_fn=partial(os.close, 0))
+    assert (found.returncode, found.stderr) == (2, b"error: cannot read from stdin: it is closed\n")
+
+
+def test_answers_on_stdin_are_utf_8_whatever_the_terminal_has() -> None:
+    for encoding in ("utf-8", "latin-1", "ascii"):
+        around = os.environ | {"PYTHONIOENCODING": encoding}
+        told = process("grade", "net.sbp", "-", input="dw1 = 3·w1".encode(), env=around)
+        assert b"read as 3 * w1\n" in told.stdout
+    assert process("grade", "net.sbp", "-", input=b"dw1 = \xff").returncode == 3
 
 
 @pytest.mark.parametrize("formula", ["-(y*log(p)+(1-y)*log(1-p))", "-w*x", "-o*log(w)", "-1/2*w"])

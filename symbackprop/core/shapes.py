@@ -109,6 +109,12 @@ def shape_text(shape: Shape) -> str:
     return " x ".join(dim_text(d) for d in shape) if shape else "scalar"
 
 
+def declared(name: str, shape: Shape, *more: str) -> str:
+    """A declaration as model text writes it: ``X: N x D``, ``y: N int < C``, ``k: int < 3``, ``eta``."""
+    said = [*([shape_text(shape)] if shape else []), *more]
+    return f"{name}: {' '.join(said)}" if said else name
+
+
 def dim_text(d: Dim) -> str:
     """A dimension as model text writes it: ``K*E``, ``H + 1``."""
     text = str(sp.sstr(d)).replace("ceiling(", "ceil(")

@@ -11,13 +11,13 @@ import csv
 import io
 import json
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from symbackprop.errors import ModelError, SymbackpropError, SyntaxProblem, UsageError
+from symbackprop.files import read_stdin
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.judge import FOLLOWS, INCONCLUSIVE, MISSING, RIGHT, UNREADABLE, WRONG, Judge, with_helpers
 from symbackprop.grade.lines import Line, read_lines
@@ -285,7 +285,7 @@ class ClassReport:
 def grade_path(grader: Grader, answers: str) -> Graded:
     """The report on a file (``-``: standard input), or those on a folder of files."""
     if answers == "-":
-        return grader.grade_file(sys.stdin.read(), "standard input")
+        return grader.grade_file(_decoded(read_stdin(MAX_BYTES + 1), "<stdin>"), "standard input")
     path = Path(answers)
     if path.is_dir():
         return ClassReport(grader.model.name, grade_folder(grader, path))
@@ -295,13 +295,20 @@ def grade_path(grader: Grader, answers: str) -> Graded:
 def read_answers(path: Path) -> str:
     """The text of an answers file. Raises a `SyntaxProblem` for what is no text, a `UsageError` where nothing is."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise SyntaxProblem(f"the file has more than {MAX_BYTES} bytes", str(path))
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise SyntaxProblem("the file is not text in UTF-8", str(path)) from None
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    return _decoded(data, str(path))
+
+
+def _decoded(data: bytes, where: str) -> str:
+    if len(data) > MAX_BYTES:
+        raise SyntaxProblem(f"the file has more than {MAX_BYTES} bytes", where)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise SyntaxProblem("the file is not text in UTF-8", where) from None
 
 
 def grade_folder(grader: Grader, folder: Path) -> list[Report]:

@@ -16,6 +16,7 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.errors import BrokenModule, ModelError, SymbackpropError, SyntaxProblem, UsageError, did_you_mean, said
+from symbackprop.files import read_stdin
 from symbackprop.model import zoo
 from symbackprop.model.model import Model
 from symbackprop.model.of_sympy import of_expression
@@ -38,8 +39,7 @@ def load(spec: str | Path, *, relu0: Any = None, dims: Mapping[str, int] | None 
     if expression:
         model = parse_alone(spec, convention, define)
     elif spec == "-":
-        model = parse(_decoded(sys.stdin.buffer.read(MAX_TEXT + 1), "<stdin>"), path="<stdin>", relu0=convention,
-                      define=define)
+        model = parse(_decoded(read_stdin(MAX_TEXT + 1), "<stdin>"), path="<stdin>", relu0=convention, define=define)
     elif python or spec.endswith(".py"):
         model = _python(Path(path + ".py" if python else spec), name or DEFAULT_NAME, convention, define)
     elif spec.endswith(".sbp"):
@@ -181,6 +181,8 @@ def _python(path: Path, name: str, relu0: float | None, define: Mapping[str, str
 
 
 def _module(path: Path) -> ModuleType:
+    if path.is_dir():
+        raise UsageError(f"{path} is a directory, not a Python file")
     if not path.is_file():
         raise UsageError(f"there is no file {path}.{_other_files(path)}")
     spec = spec_from_file_location(f"symbackprop_model_{abs(hash(str(path.resolve())))}", path)

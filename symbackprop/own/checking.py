@@ -16,7 +16,7 @@ from symbackprop.apart.forms import Form, Given, Raw, UnknownWord, form_of
 from symbackprop.apart.libraries import back
 from symbackprop.apart.process import CodeEnded, Process, RemoteForm
 from symbackprop.apart.source import loaded, member, split_target
-from symbackprop.core.shapes import shape_text
+from symbackprop.core.shapes import declared
 from symbackprop.derive.record import Edge
 from symbackprop.errors import BrokenModule, ModelError, NameProblem, UsageError, did_you_mean
 from symbackprop.grade.mistakes import UNEXPLAINED, UNNAMED, UNREADABLE, Finding
@@ -317,7 +317,7 @@ class Checker:
             if right:
                 self.report_.notes.append(
                     f"where {mask} is 0 or 1, {', '.join(f'd{n}' for n in right)} {'are' if len(right) > 1 else 'is'} "
-                    f"right: if {mask} is a mask, declare data {mask}: {shape_text(row.shape)} int < 2")
+                    f"right: if {mask} is a mask, declare data {declared(mask, row.shape, 'int < 2')}")
 
     def _hard(self, name: str, again: Sequence[Run], truth: Truth) -> bool:
         """Whether a gradient is right for targets that are 0 or 1, as a case distinction on them takes for granted."""

@@ -405,6 +405,17 @@ def test_data_that_are_a_mask_to_the_code_are_told() -> None:
     assert check(text.replace("mask: N x D", "mask: N x D int < 2"), backward)
 
 
+def test_a_number_that_is_a_mask_to_the_code_is_told_as_model_text_declares_it() -> None:
+    """It said `data x: scalar int < 2`, which cannot be read."""
+    def backward(x: Any, w: Any) -> Any:
+        return {"dw": 2 * w * x}
+
+    text = "data x\nparam w\nloss L = (w * x)^2"
+    report = check(text, backward)
+    assert not report and report.notes[0].endswith("if x is a mask, declare data x: int < 2")
+    assert check(text.replace("data x", "data x: int < 2"), backward)
+
+
 def test_several_gradients_that_are_right_with_a_mask_are_told_at_once() -> None:
     def backward(x: Any, w: Any, mask: Any, dy: Any) -> Any:
         return {"dx": dy * w * mask, "dw": dy * x * mask}

@@ -15,7 +15,7 @@ from symbackprop.core.facts import is_repeated, plainly
 from symbackprop.core.functions.calls import whole
 from symbackprop.core.graph import SIMPLEX, Node
 from symbackprop.core.reverse import grad
-from symbackprop.core.shapes import MAX_DIM, dim, dim_text, shape_text
+from symbackprop.core.shapes import MAX_DIM, declared, dim, dim_text
 from symbackprop.errors import (
     ENOUGH,
     ChoosesEntries,
@@ -399,7 +399,7 @@ class Builder:
             self.top.remark(f"{name} is nn.{made}, which is random in training: it is read as in evaluation, where it "
                             "changes nothing")
             return
-        shapes = [f"{p}: {shape_text(self.model.params[p].shape)}" for p in parameters]
+        shapes = [declared(p, self.model.params[p].shape) for p in parameters]
         self.top.remark(f"{name} is nn.{made}, its parameters are read as `param {', '.join(shapes)}`")
 
     def _defined_later(self, name: str) -> str:

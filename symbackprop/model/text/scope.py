@@ -14,7 +14,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.indexing import getitem
 from symbackprop.core.loops import stack_of
 from symbackprop.core.names import GREEK
-from symbackprop.core.shapes import Shape, dim, dim_text, same, shape_text
+from symbackprop.core.shapes import Shape, declared, dim, dim_text, same
 from symbackprop.errors import Meant, ModelError, NameProblem, NotDeclared, Place, nearest, suggested
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_name, python_name
@@ -270,7 +270,7 @@ class ModelScope(Scope):
 
     def draw(self, name: str, shape: Shape) -> Node:
         """Random numbers of a shape, which are data: they are given when a module is called."""
-        self.remark(f"random numbers are given with the data: {name} is read as `data {name}: {shape_text(shape)}`")
+        self.remark(f"random numbers are given with the data: {name} is read as `data {declared(name, shape)}`")
         return self.model.data(self.claim(name), shape)
 
     def another(self, name: str) -> str:

@@ -20,7 +20,7 @@ from symbackprop.core.graph import Leaf, Node, arguments_first
 from symbackprop.core.literals import number_text
 from symbackprop.core.loops import Loop, stack_of
 from symbackprop.core.maths import Math, Num, Sym
-from symbackprop.core.shapes import dim_text
+from symbackprop.core.shapes import declared, dim_text
 from symbackprop.model.model import Model, Statement, nesting_told
 from symbackprop.model.names import python_name
 from symbackprop.model.text.header import Header, header_lines
@@ -155,10 +155,8 @@ class Writer:
         leaf: Leaf = row.attr
         if keyword == "const":
             return f"{name} = {self.notation.text(Num(leaf.value))}"
-        shape = [" x ".join(dim_text(d) for d in row.shape)] if row.shape else []
-        shape += [f"int < {dim_text(leaf.below)}"] if leaf.below is not None else []
-        shape += [leaf.stated] if leaf.stated else []
-        return f"{self.spelled(name)}: {' '.join(shape)}" if shape else self.spelled(name)
+        below = [f"int < {dim_text(leaf.below)}"] if leaf.below is not None else []
+        return declared(self.spelled(name), row.shape, *below, *([leaf.stated] if leaf.stated else []))
 
     def spelled(self, name: str) -> str:
         """A declared name as text writes it: the initial value of a loop is ``h[0]``."""
