@@ -169,7 +169,7 @@ class SecondOrder:
         left = maths.Derivative(ends[0], ends[1]) if self.top is None else self._twice(*ends)
         terms = [self._entry_of(b, t, at, Told(self.r, [*rows, *columns])) for t in b.terms]
         right = maths.total(*terms) if terms else self.r.number(sp.S.Zero)
-        return Line("chain", left, right, self._rule(row))
+        return Line("chain", left, right, self._rule(row, column))
 
     def _on_diagonal(self, b: Block, row: Node) -> Line:
         """An entry whose column is its row, without the matrix behind it."""
@@ -181,12 +181,14 @@ class SecondOrder:
         right = maths.total(*terms) if terms else self.r.number(sp.S.Zero)
         return Line("chain", self._twice(end, end), right, ("on the diagonal",))
 
-    def _rule(self, row: Node) -> Prose:
-        """What is done, with its rule where that is done first."""
+    def _rule(self, row: Node, column: Node) -> Prose:
+        """What is done, with its rule where that is done first: two numbers have no δ."""
         if self.outputs:
             return self._gauss_newton()
         gradient = self.r.gradients.get(row.id)
         what: Prose = ("entry by entry",) if self.top is None or gradient is None else (gradient, " once more")
+        if not (row.ndim or column.ndim):
+            return what
         rule, self.rule = self.rule, ()
         return (*what, *rule)
 

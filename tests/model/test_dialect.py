@@ -72,6 +72,15 @@ def same(text: str, plain: str) -> Model:
          "mean(squared_error(X, X @ U)) + relu(x) + gelu_tanh(w)",
          ["mse_loss takes the mean over all entries, as PyTorch's does", "mse_loss is read as squared_error",
           "gelu is read as gelu_tanh"]),
+        ("nn.Hardtanh()(w) + nn.Hardtanh(-2, 1)(x) + sum(nn.TripletMarginLoss(margin=0.5)(X, X @ U, 2 * X))"
+         " + sum(torch.special.i1(v) + torch.logaddexp2(v, w))",
+         "F.hardtanh(w, -1, 1) + F.hardtanh(x, -2, 1) + sum(F.triplet_margin_loss(X, X @ U, 2 * X, margin=0.5))"
+         " + sum(i1(v) + np.logaddexp2(v, w))",
+         ["hardtanh is read as clip",
+          "triplet_margin_loss(…) is read as maximum(norm(anchor - positive + eps, axis=-1, order=p) - "
+          "norm(anchor - negative + eps, axis=-1, order=p) + margin, 0)",
+          "triplet_margin_loss takes the mean over all entries, as PyTorch's does",
+          "logaddexp2(…) is read as logaddexp(a * log(2), b * log(2)) / log(2)"]),
         ("norm(U, 'fro') + np.linalg.norm(U) + np.linalg.norm(v, 1) + np.linalg.norm(v, ord=np.inf)",
          "norm(U) + norm(U) + norm(v, order=1) + norm(v, order=inf)", []),
         ("sum(softmax(where(U == 0, -float('inf'), U)))", "sum(softmax(where(U == 0, -inf, U)))", []),
@@ -194,6 +203,7 @@ def test_letters_and_subscripts() -> None:
         ("loss L = sum(nn.Dropout(0.5)(X))", "dropout is random: which entries stay is data"),
         ("loss L = sum(self.fc1(X))", "self.fc1 belongs to a class: declare its arrays, as in `param W: H x D, b: H`"),
         ("loss L = sum(nn.Fold(2)(X))", "there is no layer 'Fold' here"),
+        ("loss L = torch.kthvalue(v, 2)[0]", "there is no function 'kthvalue' here, for torch.kthvalue: `symbackprop"),
         ("loss L = 0xff", "0xff is not a decimal number"),
         ("loss L = x/2w", "2w behind / is (2*w) or 2*w: write which"),
         ("loss L = x**-2w", "2w behind **- is (2*w) or 2*w: write which"),

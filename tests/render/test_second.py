@@ -146,3 +146,10 @@ def test_what_has_no_compressed_form_is_told(detail: str) -> None:
     assert "the derivative of a loop is not kept compressed" in page and "∂L/∂W" in page
     with pytest.raises(NoPush):
         hessian("rnn-lm")
+
+
+def test_between_numbers_no_delta_contracts() -> None:
+    said = derive(Model.parse("data x, y\nparam a, b\nloss L = (y - a * sin(b * x))^2"), order=2).text()
+    assert "dL/da once more" in said and "δ contracts" not in said
+    said = derive(Model.parse("dim N\nparam a, w: N\nloss L = sum((a * w)^2) * a"), order=2).text()
+    assert said.count("δ contracts") == 1

@@ -598,7 +598,7 @@ def _unknown(expr: tree.Member, said: str, forms: str) -> ModelError:
         return SyntaxProblem(f"{said} is not read as it is called here, but {forms}", near=expr.name,
                              instead=[solved_at_once])
     refuse_impossible(expr.name)
-    near = nearest(expr.name, {*function_names(), *ALSO, *spelled_names()})
+    near = nearest(expr.name, {*function_names(), *ALSO, *spelled_names()} - {expr.name})  # another library's own
     why = "modules import NumPy alone, which has none, and " * ("special" in _path(expr))
     hint = f".{suggested(near)}" if near else f": {why}`symbackprop ops` lists what there is"
     return NameProblem(f"there is no function {expr.name!r} here, for {said}{hint}", near=expr.name, instead=near)

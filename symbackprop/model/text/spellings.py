@@ -365,7 +365,7 @@ n: boxcox (x, lmbda:0) -> log(x)
 n: boxcox (x, lmbda#) -> expm1(lmbda * log(x)) / lmbda
 n: inv_boxcox (x, lmbda:0) -> exp(x)
 n: inv_boxcox (x, lmbda#) -> exp(log1p(lmbda * x) / lmbda)
-n: multigammaln (a, d##) -> d * (d - 1) / 4 * log(pi) + sum(lgamma(a[..., None] - arange(d) / 2), axis=-1)
+n t: multigammaln (a, d|p##) -> d * (d - 1) / 4 * log(pi) + sum(lgamma(a[..., None] - arange(d) / 2), axis=-1)
 s: {add|subtract}.outer (a, b) -> einsum("i,j->ij", a, ones_like(b)) {+|-} einsum("i->i", b)
 s: multiply.outer (a, b) -> einsum("i,j->ij", a, b)
 s: divide.outer (a, b) -> einsum("i,j->ij", a, 1 / b)
@@ -751,7 +751,7 @@ y_true)}, axis=-1)
 k: relu selu sigmoid tanh softplus softsign softmax silu swish (x) -> @(x)
 f: bias_add (value, bias) -> value + bias
 f: l2_loss (t) -> sum(t**2) / 2
-n: logaddexp2 (a, b) -> logaddexp(a * log(2), b * log(2)) / log(2)
+n t: logaddexp2 (a, b|other) -> logaddexp(a * log(2), b * log(2)) / log(2)
 n: exprel (x) -> where(x == 0, 1 + x / 2, expm1(x) / where(x == 0, 1, x))
 n: ediff1d (x) -> flatten(x)[1:] - flatten(x)[:-1]
 n: gradient (x, !axis:0) -> concat(x[1:2] - x[:1], (x[2:] - x[:-2]) / 2, x[-1:] - x[-2:-1])
@@ -871,7 +871,7 @@ _SAME = """
     zeros_like ones_like full_like softmax log_softmax cumsum cumprod logcumsumexp inv det solve pinv slogdet
     eigh eigvalsh svd svdvals matrix_power cholesky matrix_exp squared_error absolute_error huber smooth_l1 topk cummax
     cross_entropy binary_cross_entropy binary_cross_entropy_with_logits stop_gradient arange log2 log10 exp2
-    i0e i1e xlog1py
+    i0e i1 i1e xlog1py
 """
 SAME = frozenset(_SAME.split())  # beside functions of every entry: what all libraries mean by these names
 _PLACES = "max argmax, min argmin, sort argsort, topk topk_places"  # what gives the indices alone
@@ -895,6 +895,8 @@ _LAYERS = """
     ReLU relu, LeakyReLU leaky_relu, ELU elu, SELU selu, CELU celu, GELU gelu, SiLU silu, Mish mish, ReLU6 relu6,
     Sigmoid sigmoid, Tanh tanh, Hardsigmoid hardsigmoid, Hardswish hardswish, LogSigmoid logsigmoid, Softplus softplus,
     Softsign softsign, Tanhshrink tanhshrink, Softshrink softshrink, Hardshrink hardshrink, Threshold threshold,
+    Hardtanh hardtanh, TripletMarginLoss triplet_margin_loss, CosineEmbeddingLoss cosine_embedding_loss,
+    Upsample interpolate, AdaptiveAvgPool1d adaptive_avg_pool1d, AdaptiveMaxPool1d adaptive_max_pool1d,
     GLU glu, Softmax softmax, LogSoftmax log_softmax, Softmin softmin, MSELoss mse_loss, L1Loss l1_loss,
     SmoothL1Loss smooth_l1_loss, HuberLoss huber_loss, CrossEntropyLoss cross_entropy, NLLLoss nll_loss,
     BCELoss binary_cross_entropy, BCEWithLogitsLoss binary_cross_entropy_with_logits, KLDivLoss kl_div,
