@@ -29,6 +29,28 @@ LOOPS = {
             for j in range(H):
                 alpha[t, j] = np.sum(alpha[t-1] * U[:, j]) * Q[k[t], j]
         loss = np.sum(alpha[T-1]) + alpha[1, 2]""",
+    "a first row that is filled place by place": """
+        alpha = np.zeros((T, H))
+        for j in range(H):
+            alpha[0][j] = v[j] * Q[k[0], j]
+        for t in range(1, T):
+            for j in range(H):
+                alpha[t][j] = np.sum(alpha[t-1] * U[:, j]) * Q[k[t]][j]
+        loss = np.sum(alpha[T-1]) + alpha[1][2]""",
+    "places of numbers": """
+        C = np.zeros((3, 2))
+        for i in range(3):
+            for j in range(2):
+                C[i, j] = c[i, j] * v[j]
+        loss = np.sum(C**2)""",
+    "places of rows in numbers": """
+        C = np.zeros((3, 2))
+        for j in range(2):
+            C[0, j] = c[0, j] ** 2
+        for i in range(1, 3):
+            for j in range(2):
+                C[i, j] = C[i-1, j] * v[j] + np.sum(C[i-1])
+        loss = np.sum(C**2)""",
     "places of the row before": """
         a = np.zeros((T, H))
         a[0, :] = v
@@ -678,6 +700,42 @@ def test_no_loop_upwards_is_offered_for_one_that_goes_down(steps: str) -> None:
     with pytest.raises(ModelError) as error:
         Model.parse(f"{HEAD}hs = []\nfor t in {steps}:\n    hs.append(X[t])\nloss = sum(hs)")
     assert not error.value.shown[-1].endswith("corrected")
+
+
+@pytest.mark.parametrize("line", ["s = s + sum(x[i + arange(3)])", "s = s + sum(x[i:i + 3])", "s = s + x[i:i + n] @ h",
+                                  "s = s + sum(x[2*i:2*i + 3]) * i", "s = s + sum(x[i - 1:i + 2])"])
+def test_windows_of_loops_over_numbers_are_those_of_python(line: str) -> None:
+    """arange(3) began at the second entry; slices were refused."""
+    text = f"n = 3\ns = 0\nfor i in range(n + 2):\n    {line}\nL = s"
+    model = Model.parse(f"data x: 12, h: 3\nparam w\n{text}\nloss loss = w*L")
+    rng = np.random.default_rng(2)
+    names: dict[str, Any] = {"x": rng.normal(size=12), "h": rng.normal(size=3), "w": np.array(1.0)}
+    found = evaluate(model.results(), {name: names[name] for name in model.leaves()})[0]
+    exec(text, names := {**names, "sum": np.sum, "arange": np.arange})
+    np.testing.assert_allclose(found, names["L"])
+
+
+def test_no_loop_from_1_is_offered_for_one_in_which_another_number_is_another_value() -> None:
+    """The loop that was offered began at the second entry."""
+    with pytest.raises(ModelError) as error:
+        Model.parse("dim T\ndata x: T\nparam w\ns = 0\nfor i in range(T):\n    s = s + sum(x[i:i + 3])\nloss L = w*s")
+    assert not any(line.endswith("corrected") for line in error.value.shown)
+
+
+@pytest.mark.parametrize(("lines", "guess"), [
+    ("y = np.zeros(6)\nfor i in range(6):\n    y[i] = np.sum(x[i:i+3] * h)", "data x: 8, param h: 3"),
+    ("N, M = 8, 3\ny = np.zeros(N - M + 1)\nfor i in range(N - M + 1):\n    y[i] = x[i:i+M] @ h",
+     "data x: 8, param h: 3"),
+])
+def test_windows_are_guessed_as_far_as_the_last_step_reads(lines: str, guess: str) -> None:
+    assert parse_alone(f"{lines}\nnp.sum(y**2)").remarks[0].startswith(f"guessed: {guess}")
+
+
+def test_places_filled_in_loops_over_numbers_are_guessed_as_numbers() -> None:
+    """Each had another axis."""
+    fill = "for i in range(2):\n    for j in range(3):\n        C[i, j] = a[i] * b[j]"
+    text = f"C = np.zeros((2, 3))\n{fill}\nnp.sum(C**2)"
+    assert parse_alone(text).remarks[0] == "guessed: param a: 2, b: 3"
 
 
 @pytest.mark.parametrize("lines", [

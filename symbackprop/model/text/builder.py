@@ -11,7 +11,7 @@ from typing import Any
 
 import sympy as sp
 
-from symbackprop.core.facts import is_repeated, plainly
+from symbackprop.core.facts import is_repeated
 from symbackprop.core.functions.calls import whole
 from symbackprop.core.graph import SIMPLEX, Node
 from symbackprop.core.reverse import grad
@@ -36,7 +36,7 @@ from symbackprop.model.names import check_notation
 from symbackprop.model.text import dialect, tree, warnings
 from symbackprop.model.text.evaluate import Evaluator, evaluate
 from symbackprop.model.text.expressions import one_formula
-from symbackprop.model.text.known_numbers import short
+from symbackprop.model.text.known_numbers import numbered, short
 from symbackprop.model.text.layers import Layers, Parameters
 from symbackprop.model.text.loops import BodyScope, Carrying, runs_down, with_counter
 from symbackprop.model.text.meant_lines import with_dimension, without_output
@@ -421,7 +421,7 @@ class Builder:
             raise NameProblem(f"the loop counter {s.variable!r} is already a name")
         if isinstance(s.start, tree.Call) and s.start.function == "range":
             raise counted_from_zero(s, s.start)
-        start, stop = (number_of(evaluate(bound, self.scope)) for bound in (s.start, s.stop))
+        start, stop = (numbered(evaluate(bound, self.scope)) for bound in (s.start, s.stop))
         if isinstance(start, sp.Integer) and isinstance(stop, sp.Integer):
             self.unroll(s, int(start), int(stop))
         elif abs(s.by) > 1:
@@ -461,7 +461,7 @@ class Builder:
 
     def _rows(self, s: tree.For) -> set[str]:
         """What loops in the body of one of Python's give step by step, each step other ones."""
-        inner = (e for loop in (tree.loops(s.body) if s.from_zero else ()) for e in loop.body
+        inner = (e for loop in (tree.loops(s.body) if s.by else ()) for e in loop.body
                  if isinstance(e, tree.Equation) and e.target.index == tree.Name(loop.variable))
         return {e.target.name for e in inner} - self.top.families.keys() - self.top.lines.keys()
 
@@ -586,9 +586,17 @@ def _defines(s: tree.Statement) -> set[str]:
     return {name for name, _ in s.items} if isinstance(s, tree.Named) else set()
 
 
+def _counts_steps(s: tree.For) -> bool:
+    """Whether the counter of a loop only says which step is read, x[t]: another number would be another value."""
+    parts = tree.inside(s.body)
+    steps = [item for part in parts if isinstance(part, tree.Index) for item in part.items
+             if tree.ahead(item, s.variable) is not None]
+    return parts.count(tree.Name(s.variable)) == len(steps)
+
+
 def counted_from_zero(s: tree.For, steps: tree.Call) -> SyntaxProblem:
     up = not steps.options and (len(steps.args) == 1 or steps.args[:1] == (tree.ONE,))  # others have other steps
-    last = {tree.Number: "value", tree.Name: "name"}.get(type(s.stop), "") if up else ""
+    last = {tree.Number: "value", tree.Name: "name"}.get(type(s.stop), "") if up and _counts_steps(s) else ""
     return SyntaxProblem("range counts from 0 and leaves its last number out; a loop is written `for t in 1..T:`, "
                          "and h[t-1] is the value before", place=steps.place,
                          instead=f"1..{getattr(s.stop, last)}" if last else "")
@@ -630,11 +638,6 @@ def _convention(name: str, expr: tree.Expr) -> sp.Expr:
     if value not in (0, 1, sp.Rational(1, 2)):
         raise ModelError(f"relu0 is 0, 1 or 0.5, not {short(value)}")
     return value
-
-
-def number_of(value: Any) -> Any:
-    """The number that an equation gives a name, ``n = X.shape[0]``; any other value as it is."""
-    return plainly(value).value if isinstance(value, Node) and plainly(value).value is not None else value
 
 
 def size_of(expr: tree.Expr, scope: Scope) -> sp.Expr:

@@ -466,7 +466,7 @@ class Evaluator:
         value = self._number(part)
         if not isinstance(value, sp.Expr):
             raise ModelError("the bounds of a slice are whole numbers or dimensions")
-        if self.scope.offset(part):
+        if self.scope.offset(part) and not self.scope.counts_back(part):  # Python's counts as the slice does
             raise ModelError("a loop counter cannot be the bound of a slice")
         return _whole(value)
 

@@ -3,7 +3,7 @@ loop, of which a step gives a row to the one around it. What is added in a loop 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import islice, takewhile
 
 from symbackprop.model.text.tokens import TEXT, Line, Token, ended
@@ -44,6 +44,83 @@ class _Filled:
     @property
     def before(self) -> str:
         return f"{self.loops[0].counter} - 1" if self.begun is not None else ""
+
+
+def rows_apart(lines: list[Line]) -> None:
+    """Put ``for j in range(K): alpha_0[j] = …`` and ``alpha[0] = alpha_0`` in the place of a loop that fills all of a
+    row which a number says, ``alpha[0, j] = …``."""
+    free = FreeNames(token.text for line in lines for token in line.tokens).free
+    tables = {line.tokens[0].text for k, line in enumerate(lines) if _gives_an_entry(line.tokens)
+              and len(_sizes_made(lines[:k], line.tokens[0].text)) > 1}
+    lines[:] = [line._replace(tokens=_with_commas(line.tokens, tables)) for line in lines] if tables else lines
+    for k in range(len(lines) - 1, -1, -1):
+        texts = [*map(TEXT, lines[k].tokens)]
+        if texts[:1] == ["for"] and texts[2:5] == ["in", "range", "("]:
+            for name, place in _numbered(lines, k, texts[1]):
+                if _sizes_made(lines[:k], name)[1:] == ["".join(texts[5:-3])]:
+                    _put_apart(lines, k, name, place, free(f"{name}_{place}"))
+
+
+def _gives_an_entry(tokens: Sequence[Token]) -> bool:
+    """Whether a line is ``alpha[t][j] = …``."""
+    if not tokens[1].is_sign("["):
+        return False
+    end = closing(tokens, 1)
+    return tokens[end + 1].is_sign("[") and tokens[closing(tokens, end + 1) + 1].text in _UPDATES
+
+
+def _with_commas(tokens: tuple[Token, ...], tables: Container[str]) -> tuple[Token, ...]:
+    """Tokens with ``alpha[t, j]`` for ``alpha[t][j]`` of arrays with several axes."""
+    for k in range(len(tokens) - 3, -1, -1):
+        if tokens[k].text in tables and tokens[k + 1].is_sign("["):
+            at, end = _place(tokens, k + 1)
+            if len(at) == 1 and ":" not in at[0] and tokens[end + 1].is_sign("["):
+                return _with_commas((*tokens[:end], *words(",", tokens[k].line), *tokens[end + 2 :]), tables)
+    return tokens
+
+
+def _below(lines: Sequence[Line], k: int) -> int:
+    """Where what is indented below a line ends."""
+    return k + 1 + len([*takewhile(lambda line: len(line.indent) > len(lines[k].indent), lines[k + 1 :])])
+
+
+def _numbered(lines: Sequence[Line], k: int, counter: str) -> list[tuple[str, str]]:
+    """The arrays of which a loop fills a row that has a number, and reads nothing."""
+    inside = lines[k + 1 : _below(lines, k)]
+    found = dict.fromkeys((line.tokens[0].text, at[0]) for line in inside
+                          if len(at := _target_places(line)) == 2 and at[0].isdigit() and at[1] == counter)
+    uses = [token.text for line in inside for token in line.tokens]
+    return [(name, place) for name, place in found if uses.count(name) == 1]
+
+
+def _target_places(line: Line) -> list[str]:
+    """The places in ``alpha[0, j] = …``; nothing of any other line."""
+    if not line.tokens[1].is_sign("["):
+        return []
+    at, end = _place(line.tokens, 1)
+    return at if line.tokens[end + 1].is_sign("=") else []
+
+
+def _sizes_made(lines: Sequence[Line], name: str) -> list[str]:
+    """The sizes with which an array was made last."""
+    made = next((line for line in lines[::-1] if line.tokens[0].text == name and line.tokens[1].is_sign("=")), None)
+    return ["".join(size.split()) for size in _sizes(made.tokens[2:-1], 2)] if made is not None else []
+
+
+def _put_apart(lines: list[Line], k: int, name: str, place: str, row: str) -> None:
+    head, end = lines[k], _below(lines, k)
+    counter, stop = head.tokens[1].text, " ".join(map(TEXT, head.tokens[5:-3]))
+
+    def written(near: Line, text: str, rest: Sequence[Token] = ()) -> Line:
+        return near._replace(tokens=ended([*words(text, near.number), *rest]))
+
+    for j in range(k + 1, end):
+        tokens = lines[j].tokens
+        if tokens[0].text == name and len(_target_places(lines[j])) == 2:
+            equal = next(n for n, token in enumerate(tokens) if token.is_sign("="))
+            lines[j] = written(lines[j], f"{row} [ {counter} ]", tokens[equal:-1])
+    lines.insert(end, written(head, f"{name} [ {place} ] = {row}"))
+    lines.insert(k, written(head, f"{row} = zeros ( {stop} )"))
 
 
 def filled(lines: list[Line]) -> list[int]:

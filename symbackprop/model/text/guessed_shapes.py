@@ -256,6 +256,8 @@ class Shapes:
             case tree.Member():
                 plain = _plain(expr, self.leaves)
                 return [] if isinstance(plain, tree.Member) else self.of(plain)
+            case tree.Call() if _items(expr):  # of numbers too
+                return self._side(expr)
             case tree.Call():
                 return self._called(expr)
             case tree.Tuple(items):
@@ -268,7 +270,11 @@ class Shapes:
         if not _items(expr):
             return self.of(expr)
         shapes = [*map(self._side, _items(expr))]
-        return [len(shapes), *([] if [] in shapes else self._same(shapes))]
+        rank = max(map(len, shapes))
+        few = [item for item, shape in zip(_items(expr), shapes, strict=True) if not shape] if rank else []
+        if few and self.before == self.ranks:  # a row in front of others
+            self._with_axes(self._leaves_in(few[0]), few[0], rank)
+        return [len(shapes), *([] if few or not rank else self._same(shapes))]
 
     def _chained(self, expr: tree.Chain) -> Shape:
         if all(sign not in _PRODUCTS for sign, _ in expr.rest):
@@ -472,7 +478,7 @@ class Shapes:
                     places = self.of(item)
                     found += places[len(found) :] if item == items[0] else []
             for counter, steps in self.steps.items():
-                ahead = tree.ahead(item, counter)
+                ahead = _ahead(item, counter)
                 name = base.name if isinstance(base, tree.Name) else ""
                 last = 0 if ahead is None else self.farthest[counter].get((name, axis), ahead)
                 if ahead is not None and ahead == last >= 0:  # which the last step has too
@@ -505,6 +511,10 @@ class Shapes:
         """How many entries of an axis a slice takes."""
         if part in _WHOLE:
             return size
+        ends = [(_from(part.start, counter), _from(part.stop, counter)) for counter in self.steps]
+        width = next((stop - start for start, stop in ends if start is not None and stop is not None), None)
+        if width is not None and width > 0 and part.step is None:
+            return width
         start, stop = (None if end is None else self._computed(end) for end in (part.start, part.stop))
         if part.step is not None or (start is None) != (part.start is None) or (stop is None) != (part.stop is None):
             return self.found.fresh()[0]
@@ -798,11 +808,29 @@ def _indices(body: Sequence[tree.Statement]) -> list[tuple[tree.Expr, list[tree.
             for part in tree.inside(body) if isinstance(part, tree.Index)]
 
 
+def _ahead(item: tree.Expr, counter: str) -> int | None:
+    """How far ahead of a counter the last entry of an index is, of ``i`` and ``i:i+3``; None of any other."""
+    stop = _from(item.stop, counter) if isinstance(item, tree.Slice) else None
+    return tree.ahead(item, counter) if stop is None else stop
+
+
+def _from(bound: tree.Expr | None, counter: str) -> int | None:
+    """How far from a counter a number is, as of ``i - 1 + 3``; None of what is not made of it so."""
+    match bound:
+        case tree.Name(name) if name == counter:
+            return 0
+        case tree.Chain(first, rest) if all(sign in ("+", "-") and isinstance(x, tree.Number) for sign, x in rest):
+            begin = _from(first, counter)
+            more = [int(f"{sign}{x.value}") for sign, x in rest if isinstance(x, tree.Number) and x.value.is_Integer]
+            return begin + sum(more) if begin is not None and len(more) == len(rest) else None
+    return None
+
+
 def _farthest(loop: tree.For) -> dict[tuple[str, int], int]:
     """How far ahead of its counter a loop reads names, by their axes."""
     found = dict[tuple[str, int], int]()
     for base, items in _indices(loop.body):
-        for axis, ahead in enumerate([tree.ahead(item, loop.variable) for item in items], 1):
+        for axis, ahead in enumerate([_ahead(item, loop.variable) for item in items], 1):
             if isinstance(base, tree.Name) and ahead is not None:
                 found[base.name, axis] = max(found.get((base.name, axis), ahead), ahead)
     return found

@@ -366,11 +366,17 @@ class _Steps:
         """An index that is computed: a number made of the counter alone, as 2·t, counts from 1 as the counter does;
         entries of arrays, as words[t], count from 0, and of what else there is, as n - t, it is not known."""
         moved = self.expression(item)
-        if isinstance(item, (tree.Slice, tree.Tuple)) or not _is_free(item, self.counter):
+        if isinstance(item, tree.Slice) or _is_array(item) or not _is_free(item, self.counter):
             return moved
         direct = {*tree.mentioned(item)} == {*tree.mentioned(item, inside=False)} == {self.counter.name}
         self.fits &= direct and name not in self.own
         return tree.Chain(moved, (("+", tree.ONE),), place=item.place)
+
+
+def _is_array(item: tree.Expr) -> bool:
+    """Whether an index is several places, ``i + arange(3)``, which count from 0."""
+    return any(isinstance(part, tree.Tuple) or tree.called(part)[0] in ("arange", "range")
+               for part in tree.all_parts(item))
 
 
 def _is_free(expr: object, name: tree.Name) -> bool:

@@ -26,7 +26,7 @@ from symbackprop.model.text.characters import plain_latex, readable
 from symbackprop.model.text.classes import as_declaration
 from symbackprop.model.text.comprehensions import written_out
 from symbackprop.model.text.expressions import COMPARISONS, FORWARD, expression, formula_of, size
-from symbackprop.model.text.filling import filled
+from symbackprop.model.text.filling import filled, rows_apart
 from symbackprop.model.text.helpers import Helpers
 from symbackprop.model.text.imports import is_import
 from symbackprop.model.text.keys import Keys
@@ -160,6 +160,7 @@ class Reader:
         self.notes += [tree.Said(number, _LOOPS) for number in with_loops(self.lines)]
         self.notes += [tree.Said(number, _FRONT) for number in filled_from_the_front(self.lines)]
         self.notes += [tree.Said(number, _LISTS) for number in written_out(self.lines)]
+        rows_apart(self.lines)
         self.notes += [tree.Said(number, _FILLED) for number in filled(self.lines)]
         self.unread: set[str] = set()
         self.given: dict[str, str] = {}  # the names so far, with the keywords of their lines
