@@ -35,7 +35,11 @@ class Forms:
         self.scales: set[int] = set()
 
     def rewritten(self, form: f.Formula) -> f.Formula:
-        """The formula with its parts rewritten, then itself. What is guarded is meant as it is written."""
+        """The formula with its parts rewritten, then itself. What is guarded is meant as it is written, but for what is
+        0 at 0 beside a weight: w·log(1 + x)/x."""
+        if f.weight_of(form) is not None:
+            found = self._means([*powers(f.unweighed(form))])
+            return form if found is None else self._product(product(found))
         form = form if isinstance(form, f.Call) else f.changed(form, self.rewritten)
         match form:
             case f.Add(terms):
@@ -803,7 +807,7 @@ def arithmetic(form: f.Formula, args: list[Node], ends: Container[int]) -> f.For
 
 # -- rows
 def root_of_squares(row: Node, ends: Container[int]) -> Node | None:
-    """√(a²) = |a|, √(a² + b²) as a hypotenuse, √(Σ a²) as a norm."""
+    """√(a²) = |a|, √(a² + b²) as a hypotenuse, √(c·Σ a²) as a norm."""
     record = row.function
     if record is None or record.power != sp.Rational(1, 2) or not isinstance(row.form, f.Call):
         return None
@@ -817,13 +821,14 @@ def root_of_squares(row: Node, ends: Container[int]) -> Node | None:
 def _norm(inside: Node, ends: Container[int]) -> Node | None:
     form, rows = arithmetic_of(inside, ends)
     factor, rest = f.split_sign(form)
-    total = rows[rest.index] if isinstance(rest, f.Arg) and factor == 1 else None
+    total = rows[rest.index] if isinstance(rest, f.Arg) and (1 / factor).is_nonnegative else None
     if total is None or is_barrier(total, ends) or not is_sum(total) or is_barrier(total.args[0], ends):
         return None
     square = total.args[0].arithmetic
     if not isinstance(square, f.Pow) or square.exponent != f.lift(2):
         return None
-    return build.norm(total.graph.arithmetic(square.base, total.args[0].args), *total.attr)
+    norm = build.norm(total.graph.arithmetic(square.base, total.args[0].args), *total.attr)
+    return scaled(norm, sp.sqrt(factor))
 
 
 def _of_squares(inside: Node) -> Node | None:

@@ -1227,7 +1227,7 @@ _RECORDS = [
            means="is, at (n, x), the mean of tⁿ over 0 < t < 1 with weights e^(t·x)", note=_ORDER, range=(0.0, inf),
            slow=True),
     Scalar("log_mean", opaque("log_mean"), _log_mean, (NO, call("log_mean", X + 1, Y)), ((1.0, 1.4), (-0.5, 2.0)),
-           public=False, defined="y > -1", finite=1 + Y, note=_ORDER,
+           public=False, defined="y > -1", finite=1 + Y, note=_ORDER, logarithm=True,
            means="is, at (n, x), the derivative of order n of log(1 + x)/x"),
     Scalar("sine_mean", opaque("sine_mean"), _sine_mean, (NO, -Y * call("sine_mean", X + 1, Y)), ((1.0, 1.4), ANY),
            public=False, note=_ORDER,

@@ -991,3 +991,39 @@ def test_a_quotient_by_what_is_minus_1_far_out_on_the_left(level: int, tmp_path:
     """It was 1/2."""
     module = emit("param x\nloss L = tanh(x)/expm1(x)", tmp_path, level=level)
     assert module.loss_and_grads({"x": np.float64(-1e17)}, {}) == (1.0, {"x": 0.0})
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize(("form", "value", "slope"), [
+    ("w*log1p(x)/x", 1, -1 / 2), ("w*log(1 + x)/x", 1, -1 / 2), ("x*log1p(x)/x^2", 1, -1 / 2),
+    ("atan(x)*log1p(x)/x^2", 1, -1 / 2), ("cos(x)*log1p(x)/sin(x)", 1, -1 / 2), ("x*log1p(3*x)/sin(x)^2", 3, -9 / 2),
+])
+def test_a_weight_beside_a_logarithm_over_its_argument(form: str, value: float, slope: float, level: int, tmp_path: Path
+                                                       ) -> None:
+    """Such a product is 0 where the weight is 0 beside log 0; it was so, or NaN, where both arguments are 0."""
+    module = emit(f"param x: 4, w: 4\nloss L = sum({form})", tmp_path, level=level)
+    params = {"x": np.array([0.0, 1e-310, -1e-200, 1e-17]), "w": np.ones(4)}
+    loss, grads = module.loss_and_grads(params, {})
+    np.testing.assert_allclose([loss / 4, *grads["x"]], [value, *[slope] * 4], atol=1e-15)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_a_weight_0_beside_such_a_quotient_at_log_0(level: int, tmp_path: Path) -> None:
+    module = emit("param w, x\nloss L = w*log1p(x)/x", tmp_path, level=level)
+    with np.errstate(all="ignore"):
+        assert module.loss_and_grads({"w": 0.0, "x": -1.0}, {}) == (0.0, {"w": 0.0, "x": 0.0})
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize(("form", "factor"), [
+    ("std(x)", 1.0), ("std(x, ddof=1)", np.sqrt(3 / 2)), ("sqrt(mean((x - mean(x))^2))", 1.0),
+    ("sqrt(2*sum((x - mean(x))^2)/(N + 1))", np.sqrt(3 / 2)),
+])
+def test_the_root_of_a_mean_of_squares_that_are_no_floats(form: str, factor: float, level: int, tmp_path: Path) -> None:
+    """It was 0 at 1e-200 and infinite at 1e200, with a slope of 0."""
+    module = emit(f"dim N\nparam x: N\nloss L = {form}", tmp_path, level=level)
+    for size in (1e-200, 1.0, 1e200):
+        loss, grads = module.loss_and_grads({"x": size * np.array([1.0, 2.0, 4.0])}, {})
+        slopes = np.array([-4.0, -1.0, 5.0]) / np.sqrt(126)
+        right = factor * np.array([np.sqrt(14) / 3, *slopes])
+        np.testing.assert_allclose([loss / size, *grads["x"]], right, rtol=1e-12)
