@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from symbackprop.patterns import lazy
 
@@ -229,6 +229,20 @@ def suggested(near: str) -> str:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`` Did you mean …?`` when a known word is close, else the empty string."""
     return suggested(nearest(word, known))
+
+
+def whole(what: str, value: Any, least: int) -> int:
+    """The value as a whole number of at least so much; a `UsageError` says what it is of."""
+    if hasattr(value, "__index__") and (number := int(value)) >= least:
+        return number
+    raise UsageError(f"{what} is a whole number, {least} or more, not {value!r:.60}")
+
+
+def mapping(what: str, value: Any) -> dict[str, Any]:
+    """What is given by name as a dictionary; nothing where there is none."""
+    if value is None or hasattr(value, "keys"):
+        return {} if value is None else dict(value)
+    raise UsageError(f"{what} is a mapping by name, not {value!r:.60}")
 
 
 def said(error: BaseException) -> str:

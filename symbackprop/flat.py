@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from symbackprop.errors import UsageError
+from symbackprop.errors import UsageError, mapping
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,13 +24,14 @@ class Flat:
 
         if getattr(module, "LOSS", None) is None:
             raise UsageError("flat takes an emitted module with a loss: a layer has no number to minimise")
+        params = mapping("params", params)
         missing = [n for n in module.PARAMS if n not in params]
         if missing or len(params) > len(module.PARAMS):
             unknown = [n for n in params if n not in module.PARAMS]
             wrong = f"no {missing[0]!r}" if missing else f"an unknown name {unknown[0]!r}"
             raise UsageError(f"params has {wrong}; the module has {', '.join(module.PARAMS)}")
-        self.module, self.data = module, dict(data)
-        self.options = {"dims": dict(dims)} if dims else {}
+        self.module, self.data = module, mapping("data", data)
+        self.options = {"dims": sizes} if (sizes := mapping("dims", dims)) else {}
         given = {n: np.asarray(params[n], np.float64) for n in module.PARAMS}
         self.shapes = {n: a.shape for n, a in given.items()}
         self.x0 = self.flatten(given)

@@ -19,8 +19,9 @@ from symbackprop.apart.source import is_emitted
 from symbackprop.core.graph import Leaf, Node, key_of
 from symbackprop.core.loops import Loop
 from symbackprop.errors import CheckFailed, ModelError
-from symbackprop.model.load import as_model, listed
+from symbackprop.model.load import as_model
 from symbackprop.model.model import Model
+from symbackprop.model.names import listed
 from symbackprop.scratch import scratch_folder
 from symbackprop.targets import ALONG, WHOLE
 from symbackprop.verify import Report, load_module, model_of, verify_file, verify_module

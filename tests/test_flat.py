@@ -81,3 +81,10 @@ def test_what_is_refused(tmp_path: Path) -> None:
         f.fun(np.ones(3))
     with pytest.raises(UsageError, match="a layer has no number to minimise"):
         flat(emit("input x: 3\noutput y = tanh(x)", tmp_path), {"x": np.ones(3)}, {})
+
+
+def test_what_is_no_mapping_is_refused(tmp_path: Path) -> None:
+    module = emit("data x\nparam w\nloss L = (w - x)**2", tmp_path)
+    for data, params, what in (({"x": 1.0}, None, "w"), ({"x": 1.0}, 3, "params"), (3, {"w": 1.0}, "data")):
+        with pytest.raises(UsageError, match=what):
+            flat(module, data, params)  # type: ignore[arg-type]

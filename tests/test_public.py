@@ -161,6 +161,17 @@ SLIPS = [
     ("one_hot(m.data('k', (3,), below=3), '3')", "'3' .str. is neither a row nor a number"),  # SymPy evaluated it
     ("cross_entropy(A, v)", "v is used as an index but is not integer data: declare it as `int < 3`"),
     ("take_along_axis(A, A > 0)", "holds truth values and is no index"),
+    *((f"{called}, trials={k})", f"trials is a whole number, 1 or more, not {k}")
+      for called in ("verify(m", "check(m, lambda w: w") for k in (0, -3, 1.5)),  # 0 was 5, or an IndexError
+    *((f"{called}, seed={k})", f"the seed is a whole number, 0 or more, not {k}")
+      for called in ("verify(m", "check(m, lambda w: w") for k in (-1, "'a'")),
+    ("verify(m, sizes=3)", "sizes is a mapping by name, not 3"),
+    ("check(m, lambda w: w, tolerance='a')", "the tolerance has to be positive, not a"),
+    *((f"Model.parse({k})", f"model text is a string, not {k}") for k in ("3", "b'param w'", "None")),
+    ("m.dims(3)", "names are a list or a text, such as 'W1 b1', not 3"),
+    ("derive(m, wrt=3)", "names are a list or a text, such as 'W1 b1', not 3"),
+    ("m.dim(3)", "a name is a text, not 3"), ("m.data(3)", "a name is a text, not 3"),
+    ("m.data('n', None)", r"a shape is a tuple of sizes, such as \(N, D\) or \(N,\), not None"),
     ("derive(3)", "a Model, the name or the text of one, or a SymPy expression"),
     ("derive('text')", "no built-in model 'text'"),
     ("m.data('z', m.dim('N'))", r"a shape is a tuple of sizes, such as \(N, D\) or \(N,\), not N"),
@@ -180,14 +191,26 @@ SLIPS = [
 def test_slips_in_python(line: str, message: str) -> None:
     import numpy as np
 
-    from symbackprop import Model, codegen, cross_entropy, derive, grad, load, one_hot, take_along_axis, tanh, verify
+    from symbackprop import (
+        Model,
+        check,
+        codegen,
+        cross_entropy,
+        derive,
+        grad,
+        load,
+        one_hot,
+        take_along_axis,
+        tanh,
+        verify,
+    )
     from symbackprop.errors import SymbackpropError
 
     m = Model("net")
     w, v, A = m.param("w"), m.data("v", (3,)), m.data("A", (3, 3))
     names = {"m": m, "w": w, "v": v, "A": A, "L": m.loss("L", tanh(w)), "np": np, "grad": grad}
     names |= {"Model": Model, "codegen": codegen, "derive": derive, "load": load, "verify": verify}
-    names |= {"take_along_axis": take_along_axis, "cross_entropy": cross_entropy, "one_hot": one_hot}
+    names |= {"check": check, "take_along_axis": take_along_axis, "cross_entropy": cross_entropy, "one_hot": one_hot}
     with pytest.raises(SymbackpropError, match=message):
         eval(line, names)
 

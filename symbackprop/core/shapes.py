@@ -57,7 +57,7 @@ def as_dim(value: DimLike) -> Dim:
 
 def as_shape(dims: Iterable[DimLike]) -> Shape:
     """A tuple of sizes as a shape; a size alone is a slip that would be hard to read later."""
-    if isinstance(dims, (int, str, sp.Expr)):
+    if isinstance(dims, (str, sp.Expr)) or not isinstance(dims, Iterable):
         raise ShapeError(f"a shape is a tuple of sizes, such as (N, D) or (N,), not {dims!r}")
     return tuple(as_dim(d) for d in dims)
 

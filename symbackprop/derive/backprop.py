@@ -19,8 +19,9 @@ from symbackprop.cycles import uncollected
 from symbackprop.derive.naming import Names, Roles
 from symbackprop.derive.record import Contribution, Edge
 from symbackprop.derive.steps import Derivation, LoopStep, Step
-from symbackprop.model.load import as_model, listed
+from symbackprop.model.load import as_model
 from symbackprop.model.model import Model
+from symbackprop.model.names import listed
 
 if TYPE_CHECKING:
     from symbackprop.derive.compressed import Further

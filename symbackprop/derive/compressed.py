@@ -13,8 +13,9 @@ from symbackprop.derive.push import OF_DIAGONAL, NoPush, Pushing
 from symbackprop.derive.steps import Derivation
 from symbackprop.derive.structure import Block
 from symbackprop.errors import ModelError, UsageError
-from symbackprop.model.load import as_model, listed
+from symbackprop.model.load import as_model
 from symbackprop.model.model import Model
+from symbackprop.model.names import listed
 
 
 class Blocks(Mapping[tuple[str, str], Block]):

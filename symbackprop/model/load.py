@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import stat
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from inspect import Parameter, isfunction, signature
@@ -67,11 +67,6 @@ def as_model(model: Any) -> Model:
 def _is_formula(text: str) -> bool:
     """Whether it is no name of a model and no path."""
     return re.search(r"[()*^=+@]", text) is not None and not re.search(r"\.sbp$|\.py\b", text)
-
-
-def listed(names: Iterable[str] | str) -> list[str]:
-    """Several names, also as one text: "W1 b1" or "W1, b1"."""
-    return names.replace(",", " ").split() if isinstance(names, str) else list(names)
 
 
 def load_text(path: str | Path, relu0: Any = None, define: Mapping[str, str] | None = None) -> Model:

@@ -20,7 +20,7 @@ from symbackprop.core.scalars import TABLE, Abstract, undefined
 from symbackprop.core.shapes import MAX_DIM, Dim, DimLike, Shape, as_dim, as_shape, dim, dim_text, same, shape_text
 from symbackprop.doorway import late
 from symbackprop.errors import ModelError, NameProblem, Place, ShapeError, UsageError, did_you_mean
-from symbackprop.model.names import check_name, check_notation
+from symbackprop.model.names import check_name, check_notation, listed
 
 RELU0 = (0, 1, sp.Rational(1, 2))
 
@@ -135,10 +135,10 @@ class Model:
 
         One name gives the dimension itself, which unpacks too: ``N = m.dims("N")``, ``N, = m.dims("N")``.
         """
-        listed = names.replace(",", " ").split() if isinstance(names, str) else list(names)
-        for name in sizes.keys() - set(listed):
-            raise NameProblem(f"a size is given for {name!r}, which is not among the names {', '.join(listed)}")
-        symbols = tuple(self.dim(n, sizes.get(n)) for n in listed)
+        all_names = listed(names)
+        for name in sizes.keys() - set(all_names):
+            raise NameProblem(f"a size is given for {name!r}, which is not among the names {', '.join(all_names)}")
+        symbols = tuple(self.dim(n, sizes.get(n)) for n in all_names)
         return symbols[0] if len(symbols) == 1 else symbols
 
     def dim(self, name: str, size: int | None = None) -> Dim:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from symbackprop.core.names import GREEK, parse_name
-from symbackprop.errors import ModelError, NameProblem, did_you_mean
+from symbackprop.errors import ModelError, NameProblem, UsageError, did_you_mean
 from symbackprop.patterns import lazy
 
 MAX_LENGTH = 64
@@ -32,8 +32,19 @@ _PIECE = lazy(r"\\[A-Za-z]+|[A-Za-z0-9]|[{}^_ ',()\[\]+\-|*]|\\[,;]")
 _SPACES = (" ", "\\,", "\\;")
 
 
+def listed(names: Iterable[str] | str) -> list[str]:
+    """Several names, also as one text: "W1 b1" or "W1, b1"."""
+    if isinstance(names, str):
+        return names.replace(",", " ").split()
+    if not isinstance(names, Iterable):
+        raise UsageError(f"names are a list or a text, such as 'W1 b1', not {names!r:.60}")
+    return list(names)
+
+
 def check_name(name: str) -> str:
     """The name itself, or a `NameProblem`: ASCII letters, digits and underscores, no keyword, at most 64 long."""
+    if not isinstance(name, str):
+        raise NameProblem(f"a name is a text, not {name!r:.60}")
     if len(name) > MAX_LENGTH:
         raise NameProblem(f"the name {name[:20]!r}… is {len(name)} characters long; at most {MAX_LENGTH} are allowed")
     if not _NAME.match(name):

@@ -18,11 +18,12 @@ from symbackprop.apart.process import CodeEnded, Process, RemoteForm
 from symbackprop.apart.source import loaded, member, split_target
 from symbackprop.core.shapes import declared
 from symbackprop.derive.record import Edge
-from symbackprop.errors import BrokenModule, ModelError, NameProblem, UsageError, did_you_mean
+from symbackprop.errors import BrokenModule, ModelError, NameProblem, UsageError, did_you_mean, mapping, whole
 from symbackprop.grade.mistakes import UNEXPLAINED, UNNAMED, UNREADABLE, Finding
 from symbackprop.grade.points import Array, Point
-from symbackprop.model.load import as_model, listed
+from symbackprop.model.load import as_model
 from symbackprop.model.model import Model
+from symbackprop.model.names import listed
 from symbackprop.own.c_function import CForm
 from symbackprop.own.compare import CLOSE, OFF, SHAPE, SINGLE_STEP, Pair, all_close, distance, pair
 from symbackprop.own.handing import changed, handed
@@ -74,7 +75,7 @@ def check(
                           tolerance=tolerance, dims=dims, seed=seed, trials=trials, timeout=timeout, memory=memory)
     form = CForm(backward, signature) if signature is not None else form_of(backward, forward, None)
     names = None if returns is None else listed(returns)
-    return Checker(declared, form, names, dtype, tolerance, dims or {}, seed, trials).report()
+    return Checker(declared, form, names, dtype, tolerance, mapping("dims", dims), seed, trials).report()
 
 
 def check_file(model: Model, target: str, *, forward: Any = None, timeout: float = SECONDS,
@@ -100,7 +101,7 @@ def check_process(model: Model, process: Process, name: str | None, *, returns: 
     except CodeEnded as end:
         return Report(model.name, name or process.path.name, broken=[str(end)], dtype=dtype, seed=seed)
     names = None if returns is None else listed(returns)
-    return Checker(model, form, names, dtype, tolerance, dims or {}, seed, trials).report()
+    return Checker(model, form, names, dtype, tolerance, mapping("dims", dims), seed, trials).report()
 
 
 @dataclass
@@ -120,8 +121,9 @@ class Checker:
                  tolerance: float | None, dims: Mapping[str, int], seed: int, trials: int) -> None:
         if dtype not in DTYPES:
             raise UsageError(f"dtype is float64 or float32, not {dtype!r}.{did_you_mean(dtype, DTYPES)}")
-        if tolerance is not None and not tolerance > 0:
+        if tolerance is not None and not (hasattr(tolerance, "__float__") and tolerance > 0):
             raise UsageError(f"the tolerance has to be positive, not {tolerance}")
+        whole("trials", trials, 1), whole("the seed", seed, 0)
         for name in dims:
             if name not in model.sizes:
                 raise NameProblem(f"{model.name} has no dimension {name!r}; it has {', '.join(model.sizes) or 'none'}."

@@ -17,7 +17,7 @@ from symbackprop.apart.process import CodeEnded, Process
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import with_bodies
 from symbackprop.core.shapes import evaluate_shape
-from symbackprop.errors import ModelError, UsageError
+from symbackprop.errors import ModelError, UsageError, mapping, whole
 from symbackprop.model.model import Model
 from symbackprop.model.text import parse
 from symbackprop.verify.along import Along, promised
@@ -95,7 +95,8 @@ def verify_module(
     if method not in (AUTO, CENTRAL, COMPLEX):
         raise UsageError(f"method is {AUTO}, {CENTRAL} or {COMPLEX}, not {method!r}")
     quiet = progress or (lambda done, total: None)
-    return Check(module, model, seed, trials, method, dict(sizes or {}), quiet).run()
+    count = None if trials is None else whole("trials", trials, 1)
+    return Check(module, model, whole("the seed", seed, 0), count, method, mapping("sizes", sizes), quiet).run()
 
 
 def verify_file(path: str | Path, *, relu0: Any = None, timeout: float = SECONDS, memory: float = GIGABYTES,

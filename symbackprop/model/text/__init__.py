@@ -24,6 +24,7 @@ from symbackprop.errors import (
     Place,
     ShapeError,
     SyntaxProblem,
+    UsageError,
 )
 from symbackprop.model.model import Model
 from symbackprop.model.text import tree
@@ -328,6 +329,8 @@ def parse(text: str, name: str | None = None, path: str | None = None, relu0: An
     ``relu0`` overrides the text's convention; ``define`` says what abstract functions are, by name. Raises a
     `ModelError` that names the line; its ``others`` are the further errors of the text.
     """
+    if not isinstance(text, str):
+        raise UsageError(f"model text is a string, not {text!r:.60}")
     where = path or "<text>"
     model, errors, _ = _read(text, where, name or "", relu0, define)
     if errors:
