@@ -49,11 +49,12 @@ class Grader:
         model.require_definitions()
         self.model, self.sizes, self.seed = model, dict(sizes or {}), seed
         self.loops = loop_dimensions(model)
+        self.shapes = {name: [str(size) for size in row.shape] for name, row in model.graph.names.items()}
 
     def grade(self, text: str, source: str = "answers") -> Report:
         """The report on one person's answers."""
         try:
-            lines = read_lines(text)
+            lines = read_lines(text, self.shapes)
         except ModelError as error:
             raise error.at(source) from None
         report, numbered, wrong = self._counted(lines, source, FROM_1)
@@ -85,6 +86,7 @@ class Grader:
         if few != more and any(i.verdict == RIGHT for i in report.items):
             confirm(report, self._report(lines, source, more, first)[0], few, more)
         failed = sum(o.error is not None for o in session.outcomes.values())
+        failed += sum(i.verdict == UNREADABLE for i in report.items)
         return report, session.numbered, (_not_right(report), before, failed)
 
     def _by_last_values(self) -> list[Counting]:

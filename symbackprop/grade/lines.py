@@ -4,13 +4,13 @@ the equations, between dollar signs or in an environment, and the lines of code.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, takewhile
+from itertools import chain, count, takewhile
 
 from symbackprop.errors import SyntaxProblem
 from symbackprop.grade.printed import answers_of, is_derivation
-from symbackprop.grade.python import lines_of
+from symbackprop.grade.python import lines_of, written_out
 from symbackprop.grade.typeset import is_typeset
 from symbackprop.model.text.wrapping import FENCE, around, unwrapped
 
@@ -48,15 +48,84 @@ class Loop:
     from_0: bool = False
 
 
-def read_lines(text: str) -> tuple[Line, ...]:
-    """The statements of a text. Raises `SyntaxProblem`, with the line as its place, where there is no structure."""
+def read_lines(text: str, shapes: Mapping[str, Sequence[str]] | None = None) -> tuple[Line, ...]:
+    """The statements of a text, of which loops may run over sizes of arrays whose ``shapes`` are known, `len(X)`.
+
+    Raises `SyntaxProblem`, with the line as its place, where there is no structure.
+    """
     if len(text) > MAX_TEXT:
         raise SyntaxProblem(f"the answers have {len(text)} characters; at most {MAX_TEXT} are read")
     physical = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    flat = _joined(_statements([_PASTED.sub("", raw) for raw in physical]))
+    joined = _joined(_statements([_PASTED.sub("", raw) for raw in physical]))
+    names = (name for k in count(1) if (name := f"part{k}") not in text)
+    flat = [(number, *line) for number, indent, said in joined for line in written_out(indent, said, names)]
+    flat = _with_sizes(_by_number(flat, shapes or {}, names), shapes or {})
     if len(flat) > MAX_LINES:
         raise SyntaxProblem(f"the answers have more than {MAX_LINES} lines")
     return tuple(_block(flat, 0, 0)[0])
+
+
+# -- loops over entries, and sizes of arrays as Python asks for them
+
+Flat = list[tuple[int, int, str]]  # (number, indentation, text) of every statement
+
+_SIZE = re.compile(r"\blen\((?P<of>\w+)\)|\b(?P<array>\w+)\.(?:shape\[(?P<axis>-?\d)\]|size\((?P<torch>-?\d)\))")
+_OVER = re.compile(r"for\s+(?P<names>[\w, ()]+?)\s+in\s+(?P<counted>enumerate\s*\()?\s*(?:zip\s*\()?"
+                   r"(?P<arrays>\w[\w, ]*)\)*\s*:(?P<rest>.*)$")
+_NAMES = re.compile(r"(\w+(?:\s*,\s*\w+)*)\s*=\s*(\w+)(\.shape)?$")  # m, n = X.shape and, with the size found, m = N
+_GIVEN = re.compile(r"(\w+)\s*(?:[-+*/]|//)?=(?!=)")
+
+
+def _by_number(flat: Flat, shapes: Mapping[str, Sequence[str]], fresh: Iterator[str]) -> Flat:
+    """The lines with loops over the entries of arrays, ``for x, t in zip(X, y):``, as loops over their numbers."""
+    result: Flat = []
+    for number, indent, text in flat:
+        match = _OVER.match(text)
+        arrays = re.findall(r"\w+", match["arrays"]) if match else []
+        size = next((shapes[a][0] for a in arrays if shapes.get(a)), "")
+        if match is None or not size.isidentifier():
+            result.append((number, indent, text))
+            continue
+        names = re.findall(r"\w+", match["names"])
+        counter = names.pop(0) if match["counted"] else next(fresh)
+        result.append((number, indent, f"for {counter} in range({size}):"))
+        lines = [f"{name} = {array}[{counter}]" for name, array in zip(names, arrays, strict=False)]
+        result += [(number, indent + 1, line) for line in [*lines, *filter(None, [match["rest"].strip()])]]
+    return result
+
+
+def _with_sizes(flat: Flat, shapes: Mapping[str, Sequence[str]]) -> Flat:
+    """The lines with the names of dimensions where their loops run to a size that is asked for, `range(len(X))`, or
+    has a name of the person's own, `m, n = X.shape`."""
+    own: dict[str, str] = {}
+    result: Flat = []
+    for number, indent, text in flat:
+        said = _SIZE.sub(lambda match: _dimension(match, shapes) or match[0], text)
+        if (given := _GIVEN.match(said)) is not None:
+            own.pop(given[1], None)
+        own |= _sizes_taken(said, shapes)
+        if re.match(r"for\b", text, re.IGNORECASE):
+            head, colon, rest = said.partition(":")
+            text = "".join([own.get(word, word) for word in re.split(r"(\w+)", head)]) + colon + rest
+        result.append((number, indent, text))
+    return result
+
+
+def _dimension(match: re.Match[str], shapes: Mapping[str, Sequence[str]]) -> str:
+    """The name of the dimension that ``len(X)`` or ``X.shape[1]`` is; none where it has none."""
+    shape, axis = shapes.get(match["of"] or match["array"], ()), int(match["axis"] or match["torch"] or 0)
+    return shape[axis] if -len(shape) <= axis < len(shape) and shape[axis].isidentifier() else ""
+
+
+def _sizes_taken(text: str, shapes: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The dimensions that a line gives names which are none of the model's, ``m = N`` or ``m, n = X.shape``."""
+    match = _NAMES.match(text)
+    if match is None:
+        return {}
+    sizes = {size for shape in shapes.values() for size in shape}
+    given = shapes.get(match[2], ()) if match[3] else [match[2]]
+    pairs = zip(re.split(r"\s*,\s*", match[1]), given, strict=False)
+    return {name: size for name, size in pairs if size in sizes and size.isidentifier() and name not in sizes}
 
 
 # -- documents: Markdown and LaTeX
@@ -189,9 +258,9 @@ def _display(lines: Sequence[tuple[int, str]]) -> Iterator[tuple[int, str]]:
 # -- statements
 
 
-def _joined(statements: Sequence[tuple[int, str]]) -> list[tuple[int, int, str]]:
-    """(number, indentation, text) of every statement."""
-    result: list[tuple[int, int, str]] = []
+def _joined(statements: Sequence[tuple[int, str]]) -> Flat:
+    """Statements of several lines as one."""
+    result: Flat = []
     pending = ""
     for place, (number, raw) in enumerate(statements, 1):
         bare = raw.split("#", 1)[0].split("//", 1)[0].rstrip().expandtabs(4)
@@ -212,7 +281,7 @@ def _starts_statement(statements: Sequence[tuple[int, str]]) -> bool:
     return re.match(r"\s*[^\W\d][\w/∂\[\]. ]*[:+*/@-]?=(?!=)", rest) is not None
 
 
-def _block(flat: Sequence[tuple[int, int, str]], place: int, indent: int) -> tuple[list[Line], int]:
+def _block(flat: Flat, place: int, indent: int) -> tuple[list[Line], int]:
     lines: list[Line] = []
     while place < len(flat) and flat[place][1] >= indent:
         number, own, text = flat[place]

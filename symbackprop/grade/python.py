@@ -8,6 +8,7 @@ import ast
 import re
 import warnings
 from collections.abc import Iterator
+from typing import cast
 
 from symbackprop.core.graph import BOOL, INT
 from symbackprop.errors import SyntaxProblem
@@ -27,6 +28,7 @@ _HEAD = re.compile(
 _SILENT = (ast.Import, ast.ImportFrom, ast.Pass, ast.Return, ast.Assert, ast.Delete, ast.Global, ast.Raise)
 _SILENT_CALLS = ("print", "save_for_backward", "mark_dirty", "zero_grad", "step")
 _COUNTS = ("range", "arange")
+_STACKS = ("array", "asarray", "stack", "vstack", "tensor")  # make an array of a list of its entries or rows
 _COMPARED = ("<", ">", "<=", ">=", "==", "!=")
 
 
@@ -66,6 +68,57 @@ def _lines(s: ast.stmt, text: str, alone: bool) -> Iterator[str]:
         yield from _unpacked(s.targets[0], s.value, text)
     else:
         yield text if alone else _segment(text, s)
+
+
+# -- sums and lists over a range or the entries of arrays
+
+
+def written_out(indent: int, text: str, names: Iterator[str]) -> list[tuple[int, str]]:
+    """(indentation, text) of the loops that a statement is with ``sum(x * t for x, t in zip(X, y))`` and
+    ``[a[k] for k in range(K)]`` in it, under fresh ``names``; the statement as it is where it has none."""
+    statements = _parsed(text) if " for " in text and len(text) <= _LONGEST else None
+    value = statements[0] if statements and len(statements) == 1 else None
+    if not isinstance(value, (ast.Assign, ast.AugAssign)) or _zeros(value.value):
+        return [(indent, text)]
+    unrolled = _Unrolled(indent, names)
+    statement = unrolled.visit(value)
+    return [*unrolled.lines, (indent, ast.unparse(statement))]
+
+
+class _Unrolled(ast.NodeTransformer):
+    """Puts names in the place of sums and lists, and gives the ``lines`` that compute them."""
+
+    def __init__(self, indent: int, names: Iterator[str]) -> None:
+        self.indent, self.names = indent, names
+        self.lines: list[tuple[int, str]] = []
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        match node:
+            case ast.Call(ast.Name("sum"), [ast.GeneratorExp(value, [a]) | ast.ListComp(value, [a])]) if not a.ifs:
+                return self._looped(value, a, begin=["{0} = 0"], step="{0} += {1}")
+            case ast.Call(function, [ast.ListComp()], []) if ast.unparse(function).rpartition(".")[2] in _STACKS:
+                return cast(ast.expr, self.visit(node.args[0]))
+        return cast(ast.expr, self.generic_visit(node))
+
+    def visit_ListComp(self, node: ast.ListComp) -> ast.expr:
+        if len(node.generators) > 1 or not _over_range(node.generators[0]):
+            return node
+        return self._looped(node.elt, node.generators[0], begin=[], step="{0}[{2}] = {1}")
+
+    def _looped(self, value: ast.expr, loop: ast.comprehension, begin: list[str], step: str) -> ast.expr:
+        name, counter = next(self.names), ast.unparse(loop.target)
+        self.lines += [(self.indent, line.format(name)) for line in begin]
+        self.lines.append((self.indent, f"for {counter} in {ast.unparse(loop.iter)}:"))
+        self.indent += 1
+        inner = ast.unparse(self.visit(value))
+        self.lines.append((self.indent, step.format(name, inner, counter)))
+        self.indent -= 1
+        return ast.Name(name)
+
+
+def _over_range(loop: ast.comprehension) -> bool:
+    over = isinstance(loop.iter, ast.Call) and ast.unparse(loop.iter.func) in _COUNTS
+    return over and isinstance(loop.target, ast.Name) and not loop.ifs
 
 
 def _segment(text: str, node: ast.AST) -> str:

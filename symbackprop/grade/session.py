@@ -457,6 +457,8 @@ class Session:
             raise held.error
         if held is not None:
             return (held.given if which == GIVEN else held.mended)[0]
+        if not isinstance(outcome.meaning, Gradient):
+            raise ModelError(f"no line says what {outcome.entry.target.name} is before an entry of it is filled")
         return self.reference.graph.full(0, self.reference.rows[outcome.row_name].shape)
 
     def _added(self, row: Node, outcome: Outcome, which: str) -> Node:

@@ -1,4 +1,5 @@
-"""Arrays that answers fill entry by entry in loops, as programs do: ``dw[j] = …``, ``dX[i][j] += …``."""
+"""Loops of programs in answers: arrays filled entry by entry, ``dX[i][j] += …``, sums and lists over a range or over
+the entries of arrays, ``for x, t in zip(X, y)``, to sizes that Python asks arrays for, ``m, n = X.shape``."""
 
 from __future__ import annotations
 
@@ -148,6 +149,84 @@ for j in range(D):
     (RIDGE, """
 for j in range(D):
     dL_dw[j] = 2*sum(r*X[:, j])/N"""),
+    (PRODUCT, """
+dX = [[0]*B for _ in range(A)]
+for i in range(A):
+    for j in range(B):
+        dX[i][j] = sum((1-np.tanh(Z[i,k])**2)*Y[j,k] for k in range(C))
+dY = X.T @ (1-np.tanh(Z)**2)"""),
+    (RIDGE, """
+dw = np.array([2*sum(r[i]*X[i,j] for i in range(N))/N for j in range(D)])"""),
+    (RIDGE, """
+dw = [2/N*sum(r[i]*X[i][j] for i in range(N)) for j in range(D)]"""),
+    (RIDGE, """
+dw = 2/N*sum(r[i]*X[i] for i in range(N))"""),
+    (RIDGE, """
+dw = np.zeros(D)
+for j in range(D):
+    dw[j] = 2/N*sum([r[i]*X[i, j] for i in range(N)])"""),
+    (RIDGE, """
+dw = np.mean([2*r[i]*X[i] for i in range(N)], axis=0)"""),
+    (RIDGE, """
+dw = np.sum([2*r[i]*X[i] for i in range(N)], axis=0)/N"""),
+    (CLASSES, """
+dz = np.stack([P[i] - Y[i] for i in range(N)])/N
+dW = sum(np.outer(X[i], dz[i]) for i in range(N))
+db = sum(dz[i] for i in range(N))"""),
+    (RIDGE, """
+dw = sum(2*(X[i] @ w - y[i])*X[i] for i in range(N))/N"""),
+    (RIDGE, """
+dw = sum([2*(X[i] @ w - y[i])*X[i] for i in range(len(X))])/len(X)"""),
+    (RIDGE, """
+m, n = X.shape
+dw = np.zeros(n)
+for i in range(m):
+    dw += 2*r[i]*X[i]
+dw /= m"""),
+    (RIDGE, """
+m = len(y)
+dw = np.zeros(D)
+for i in range(m):
+    dw += 2*r[i]*X[i]/m"""),
+    (RIDGE, """
+m = X.shape[0]
+dw = 2*X.T @ r/m"""),
+    (RIDGE, """
+m = X.shape[0]
+dw = np.zeros_like(w)
+for i in range(m):
+    dw += 2*r[i]*X[i]/m"""),
+    (RIDGE, """
+dw = np.zeros(D)
+for x, t in zip(X, y):
+    dw += 2*(x @ w - t)*x/len(y)"""),
+    (RIDGE, """
+dw = np.zeros(D)
+for i, x in enumerate(X):
+    dw += 2*(x @ w - y[i])*x/N"""),
+    (RIDGE, """
+dw = np.zeros(D)
+for i, (x, t) in enumerate(zip(X, y)):
+    dw += 2*(x @ w - t)*x/N"""),
+    (RIDGE, """
+dw = 0
+for xi, yi in zip(X, y): dw += 2*(xi @ w - yi)*xi
+dw = dw/N"""),
+    (CLASSES, """
+dW = 0
+db = 0
+for x, p, t in zip(X, P, Y):
+    d = (p - t)/N
+    dW += np.outer(x, d)
+    db += d"""),
+    (CLASSES, """
+dW = 0
+db = 0
+for x, p, t in zip(X, P, Y):
+    dW += np.outer(x, (p - t)/N)
+    db += (p - t)/N"""),
+    (RIDGE, """
+dw = sum(2*(x @ w - t)*x for x, t in zip(X, y))/N"""),
 ]
 
 WRONG = [
@@ -202,6 +281,34 @@ for j in 1..D-1:
 dw = [0]*D
 for j in range(D):
     dw[j] = sum(r*X[:, j])/N"""),
+    (RIDGE, """
+dw = [1/N*sum(r[i]*X[i][j] for i in range(N)) for j in range(D)]"""),
+    (RIDGE, """
+dw = [2/N*sum(r[i]*X[i][j] for i in range(N-1)) for j in range(D)]"""),
+    (RIDGE, """
+dw = [2/N*sum(r[i]*X[i][j] for i in range(1,N)) for j in range(D)]"""),
+    (CLASSES, """
+dz = np.stack([P[i] - Y[i] for i in range(N)])
+dW = sum(np.outer(X[i], dz[i]) for i in range(N))
+db = sum(dz[i] for i in range(N))"""),
+    (RIDGE, """
+m = X.shape[1]
+dw = 2*X.T @ r/m"""),
+    (RIDGE, """
+m = X.shape[1]
+dw = np.zeros_like(w)
+for i in range(m):
+    dw += 2*r[i]*X[i]/m"""),
+    (RIDGE, """
+dw = np.zeros(D)
+for x, t in zip(X, y):
+    dw += (x @ w - t)*x/len(y)"""),
+    (CLASSES, """
+dW = 0
+db = 0
+for x, p, t in zip(X, P, Y):
+    dW += np.outer(x, (p - t)/N)
+    db = (p - t)/N"""),
 ]
 
 
@@ -230,3 +337,12 @@ def test_a_mistake_in_entries_is_explained(lines: str, says: str) -> None:
 def test_a_place_that_is_none_is_told(place: str) -> None:
     report = grade(parse(RIDGE), f"dw = zeros(D)\nfor j in range(D):\n    dw[{place}] = 2*(r @ X[:, j])/N")
     assert report.verdict != "right"
+
+
+@pytest.mark.parametrize("lines", [
+    "m, n = X.shape\nm = n\ndw = 0\nfor i in range(m):\n    dw += 2*r[i]*X[i]/N",  # m is another number by now
+    "m = X.shape[1]\ndw = 0\nfor i in range(m):\n    dw += 2*r[i]*X[i]/N",
+    "dw = sum(2*r[i]*X[i] for i in range(N) if i > 0)/N",
+])
+def test_loops_to_another_size_are_not_right(lines: str) -> None:
+    assert grade(parse(RIDGE), lines).verdict != "right"
