@@ -259,6 +259,7 @@ MAY_NAME = {  # tables by names of ops and functions that no record can hold: wh
     "exercise/blanks.py": {"FUNCTIONS": "a target: the functions that the page's evaluator has"},
     "grade/explain.py": {"sums": _SLIPS},
     "grade/functions.py": {"_OF_ONE_ARRAY": "functions that answers alone have: these are their records"},
+    "grade/python.py": {"_STACKS": "functions in somebody's answer"},
     "grade/reading.py": {"_spelled_out": "what 0 and 1 with a shape below are, as functions"},
     "grade/derivation_mistakes.py": {"ACTIVATIONS": _SLIPS, "_CONFUSED": _SLIPS},
     "imported/formulas.py": {"SIGNS": "operators of PyTorch, by its names: what a graph has and a text has not",
