@@ -29,10 +29,11 @@ from symbackprop.core.ops.matrices import logdet
 from symbackprop.core.ops.reductions import recurrence
 from symbackprop.core.ops.views import flip
 from symbackprop.core.pattern import Pattern
+from symbackprop.core.reverse import vjp
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import TABLE, Scalar
 from symbackprop.core.selection import zero_branch
-from symbackprop.core.shapes import Shape, is_one, same_shape
+from symbackprop.core.shapes import ONE, Shape, is_one, same_shape
 
 MAX_DEPTH = 40  # of searches in one another, before the innermost is done first
 Known = Callable[[Node], Node | None]
@@ -446,7 +447,7 @@ class Logarithms:
                 return self.of_formula(p, rows)
         record, u = self._call_of(inner, args) or (None, None)
         if record is None or u is None:
-            return None
+            return self._of_others(args[inner.index]) if isinstance(inner, f.Arg) and signs == (1,) else None
         if len(signs) == 2 and record.rest is not None:
             return self.of_formula(record.rest, (u,))
         sides = {1: record.complement, -1: exact_forms.one_more(record)}
@@ -455,6 +456,30 @@ class Logarithms:
             return logs[signs[0]]
         value = u.graph.apply(f.call(record.name, f.Arg(0)), u)
         return _near_1(value, logs[1] + (u.graph.call("log1p", value) if logs[-1] is None else logs[-1]))
+
+    def _of_others(self, p: Node) -> Node | None:
+        """log(1 − p) of an entry of a softmax: that of the sum of all others, where it is the smaller part."""
+        log = self._log_of_others(p)
+        if log is None:
+            return None
+        small = p.graph.call("less", p, sp.Rational(1, 2))
+        return p.graph.call("where", small, p.graph.call("log1p", _apart(-p.graph.call("where", small, p, 0))), log)
+
+    def _log_of_others(self, x: Node) -> Node | None:
+        """The log of what the other entries of a softmax add up to, of which x is the only one along its axis."""
+        p = None if x.id in self.ends else viewed(x)
+        if p is None:
+            return None
+        log = self._log_of_others(p)
+        if p.op.distribution and same_shape(x.shape, (*p.shape[: p.attr], ONE, *p.shape[p.attr + 1 :])):
+            (chosen,) = vjp([x], [x.graph.full(1, x.shape)], [p])
+            others = x.graph.call("where", x.graph.call("equal", chosen, 0), p.args[0], -sp.oo)
+            log = build.logsumexp(others, p.attr, keepdims=True) - build.logsumexp(p.args[0], p.attr, keepdims=True)
+        elif log is not None:
+            log = _again(x, log)
+        if log is not None:
+            self.passed.update((x.id, p.id))
+        return log
 
     def _written(self, form: f.Formula, args: Sequence[Node]) -> tuple[f.Formula, Sequence[Node]]:
         """A formula, or that of the row it is, and what it is over."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 import sympy as sp
@@ -1027,3 +1028,30 @@ def test_the_root_of_a_mean_of_squares_that_are_no_floats(form: str, factor: flo
         slopes = np.array([-4.0, -1.0, 5.0]) / np.sqrt(126)
         right = factor * np.array([np.sqrt(14) / 3, *slopes])
         np.testing.assert_allclose([loss / size, *grads["x"]], right, rtol=1e-12)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("form", [
+    "sum(log(1 - softmax(x, axis=0)[0]))", "sum(log(1 - softmax(x.T)[:, 0]))",
+    "sum(log1p(-softmax(x.T)[arange(M), y]))", "sum(log(1 - p[0]))\np = softmax(x, axis=0)",
+])
+def test_the_log_of_what_an_entry_of_a_softmax_leaves(form: str, level: int, tmp_path: Path) -> None:
+    """It was −∞, with slopes NaN, from 37 on."""
+    form, _, row = form.partition("\n")
+    text = f"dim N, M\nparam x: N x M\ndata y: M int < N\n{row}\nloss L = {form}"
+    x = np.array([[1e3, 40.0, 1.0, -40.0], [0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]])
+    loss, grads = emit(text, tmp_path, level=level).loss_and_grads({"x": x}, {"y": np.zeros(4, int)})
+    with mpmath.workdps(900):
+        e = [[mpmath.exp(v) for v in row] for row in x.tolist()]
+        rest = [e[1][k] + e[2][k] for k in range(4)]
+        right = float(sum(mpmath.log(rest[k] / (rest[k] + e[0][k])) for k in range(4)))
+        slopes = [[float((e[j][k] / rest[k] if j else 0) - e[j][k] / (rest[k] + e[0][k])) for k in range(4)]
+                  for j in range(3)]
+    np.testing.assert_allclose(loss, right, rtol=1e-12)
+    np.testing.assert_allclose(grads["x"], slopes, rtol=1e-9, atol=1e-300)
+
+
+def test_a_softmax_that_is_only_turned_leaves_all_of_it(tmp_path: Path) -> None:
+    """What is taken of a softmax along an axis of one entry is not one entry of the axis that it adds up along."""
+    module = emit("dim N\nparam x: N x 1\nloss L = sum(log(1 - softmax(x, axis=0).T))", tmp_path)
+    np.testing.assert_allclose(module.loss_and_grads({"x": np.zeros((4, 1))}, {})[0], 4 * np.log(0.75))
