@@ -74,6 +74,10 @@ def told_to_the_user() -> Iterator[None]:
         raise Refusal(ModelError("there is not enough memory for this; give smaller sizes with --dim")) from error
     except RecursionError as error:
         raise Refusal(ModelError("the input is nested too deeply")) from error
+    except OSError as error:
+        if error.filename is None:  # a pipe's end, or what is told of stdout
+            raise
+        raise Refusal(UsageError(f"cannot reach {error.filename}: {error.strerror}")) from error
     except Refusal:
         raise
     except click.ClickException as error:

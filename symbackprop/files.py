@@ -119,7 +119,7 @@ def difference(text: str, path: Path) -> str:
     try:
         old = path.read_text(encoding="utf-8") if path.exists() else ""
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {error}") from error
+        raise UsageError(f"cannot read {path}: {error.strerror if isinstance(error, OSError) else error}") from error
     lines = difflib.unified_diff(
         old.splitlines(keepends=True), text.splitlines(keepends=True), f"{path} (on disk)", f"{path} (to be written)"
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -160,6 +162,22 @@ def test_a_folder_is_no_model(name: str) -> None:
     """The nearest file to folder.py was folder.py."""
     Path(name.split(":")[0]).mkdir()
     assert "is a directory, not a" in run("show", name).stderr
+
+
+@pytest.mark.parametrize("line", ["grade net.sbp shut", "derive net.sbp --at shut/at.json"])
+def test_a_folder_that_cannot_be_entered_is_named(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was said that stdout cannot be written."""
+    exists, folder = Path.exists, Path.is_dir
+
+    def refused(self: Path, asked: Callable[[Path], bool]) -> bool:  # what Path does there, but for root
+        if "shut" in self.parts:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+        return asked(self)
+
+    monkeypatch.setattr(Path, "exists", lambda self: refused(self, exists))
+    monkeypatch.setattr(Path, "is_dir", lambda self: refused(self, folder))
+    found = run(*line.split())
+    assert found.exit_code == 2 and "error: cannot reach shut" in found.stderr
 
 
 @pytest.mark.parametrize("line", ["show -", "grade net.sbp -", "grade - answers.txt"])
