@@ -417,6 +417,15 @@ def not_an_input(path: Path) -> Path:
     return path
 
 
+def unclaimed(path: Path, spec: str) -> Path:
+    """The path, where no other model of this call is written to it."""
+    first = click.get_current_context().meta.setdefault("written", {}).setdefault(path, spec)
+    if first != spec:
+        raise UsageError(f"{path} holds the module of {first}, and {spec} has the same name: give one another, "
+                         "with `# name: …`, or write it elsewhere")
+    return path
+
+
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
     """Yields ``report(done, total)``, which draws a bar on stderr: on a terminal, once the work has taken a second.
@@ -597,7 +606,8 @@ def codegen(given: Given, called: dict[str, str], output: str | None, level: str
     if check:
         require_unchanged(text, module_path(output, model.name))
     else:
-        write_verified(text, model, None if output == "-" else module_path(output, model.name), check_gradients)
+        path = None if output == "-" else unclaimed(module_path(output, model.name), given.spec)
+        write_verified(text, model, path, check_gradients)
 
 
 def account(model: Any, level: int, options: dict[str, Any]) -> Any:

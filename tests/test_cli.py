@@ -164,6 +164,16 @@ def test_a_folder_is_no_model(name: str) -> None:
     assert "is a directory, not a" in run("show", name).stderr
 
 
+def test_of_two_models_of_a_name_none_replaces_the_other() -> None:
+    """The second was written over the first, silently."""
+    Path("other").mkdir()
+    Path("other/net.sbp").write_text("param q\nloss L = q^2\n", encoding="utf-8")
+    found = run("codegen", "net.sbp", "other/net.sbp", "--no-verify")
+    assert found.exit_code == 2 and "holds the module of net.sbp, and other/net.sbp has the same name" in found.stderr
+    assert "w1" in Path("generated/net.py").read_text(encoding="utf-8")
+    assert run("codegen", "net.sbp", "net.sbp", "--no-verify").exit_code == 0
+
+
 @pytest.mark.parametrize("line", ["grade net.sbp shut", "derive net.sbp --at shut/at.json"])
 def test_a_folder_that_cannot_be_entered_is_named(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was said that stdout cannot be written."""
