@@ -490,7 +490,8 @@ class ModulePrinter:
         return Line(assign(typed("grads", found), dictionary({n: name(v) for n, v in found.items()})))
 
     def equations(self) -> Line:
-        return Line(ast.Return(dictionary({n: name(v) for n, v in self.program.equations.items()})))
+        found = dictionary({n: name(v) for n, v in self.program.equations.items()})
+        return Line(ast.Return(call("returned", found, dictionary({})) if self.program.numbers else found))
 
 
 def told(results: Collection[str]) -> str:

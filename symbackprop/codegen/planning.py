@@ -11,7 +11,7 @@ from symbackprop.codegen.checkpoints import MOST_ACROSS, Checkpointed, Cutting, 
 from symbackprop.codegen.functions import Maker, finished, product_function
 from symbackprop.codegen.initial import initial_values
 from symbackprop.codegen.names import Scope, escape
-from symbackprop.codegen.program import Block, Program, variable
+from symbackprop.codegen.program import Block, Program, of_numbers, variable
 from symbackprop.codegen.rows import Rows, softmax_key, states_before
 from symbackprop.codegen.schedule import Scheduler, Variables
 from symbackprop.codegen.sizes import demands
@@ -113,6 +113,7 @@ class Builder:
             initial=initial_values(declared), upstream=dict(model.upstream), result_rows=self._result_rows(),
             chosen=self._chosen(), unreached=tuple(model.unreached()), evaluate=evaluate,
             equations={name: evaluate.variable(row) for name, row in named.items()},
+            numbers=any(of_numbers(row) for row in named.values()),
             written=dict(self.d.names), expanded=self.d.expanded, identities=self.d.identities,
             floats_are_safe=floats_are_safe(rows),
             functions=(*[product_function(p, maker) for p in self.products],

@@ -29,6 +29,12 @@ def is_plain(row: Node) -> bool:
     return not row.ndim and (constant or found.value is not None)
 
 
+def of_numbers(row: Node) -> bool:
+    """Whether a row without axes is computed of sizes and numbers alone: what code computes may be a Python number."""
+    below = row.graph.topological([row])
+    return not row.ndim and all(is_plain(leaf) for leaf in below if leaf.is_declared)
+
+
 def variable(word: str, row: Node) -> Expr:
     """A variable that holds a row. One number, by whatever names, is a Python number, or an array of floats."""
     kind = NUMBER if is_plain(row) else row.kind if unnamed(row).value is None else FLOAT
@@ -278,11 +284,11 @@ class Program:
 
     ``demands`` is what sizes have to be. ``kept`` are the variables, and their rows, that forward hands to backward;
     ``gradients``, ``results`` and ``equations`` map names to the variables that hold them at the end of backward,
-    forward and outputs. ``chosen`` are the names whose gradients backward returns, where these are not all parameters
-    and inputs; ``functions`` come after these. ``identities`` maps rows, by id, to the declared ones whose value they
-    compute without overflow. ``floats_are_safe`` says whether Python floats may be computed with as they are (see
-    `planning`); ``checkpoints`` is what the module says on what forward keeps of loops, where that was
-    asked for.
+    forward and outputs; ``numbers`` says whether some of the last are Python numbers. ``chosen`` are the names whose
+    gradients backward returns, where these are not all parameters and inputs; ``functions`` come after these.
+    ``identities`` maps rows, by id, to the declared ones whose value they compute without overflow.
+    ``floats_are_safe`` says whether Python floats may be computed with as they are (see `planning`); ``checkpoints`` is
+    what the module says on what forward keeps of loops, where that was asked for.
     """
 
     name: str
@@ -311,6 +317,7 @@ class Program:
     unreached: tuple[str, ...]
     evaluate: Block
     equations: dict[str, str]
+    numbers: bool
     written: dict[int, str]
     expanded: frozenset[int]
     identities: dict[int, Node]

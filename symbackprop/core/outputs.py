@@ -162,6 +162,7 @@ class Search:
     def _elementwise(self, row: Node, bend: Bend, moving: list[int]) -> Step | None:
         form = row.attr.form
         try:
+            joint = self._of_one_sum(row, moving)
             first = {i: _over_arguments(partial(form, i), form) for i in moving}
             second = {(i, j): _over_arguments(partial(first[i], j), first[i]) for i in moving for j in moving if i <= j}
         except ModelError:
@@ -169,9 +170,27 @@ class Search:
         behind = tuple([(row.args[i], bend.times(self.bounds(slope, row.args))) for i, slope in first.items()
                         if slope != f.ZERO])
         bent = {places for places, q in second.items() if q != f.ZERO}
+        if joint is not None and bent:
+            return Step(True, behind) if bend.times(self.bounds(joint, row.args)) is Bend.RISING else None
         signs = [bend.times(self.bounds(second[places], row.args)) for places in bent]
         convex = all(i == j for i, j in bent) and bend is not Bend.EITHER and all(s is Bend.RISING for s in signs)
         return Step(bool(bent), behind) if convex or not bent else None
+
+    def _of_one_sum(self, row: Node, moving: Sequence[int]) -> f.Formula | None:
+        """The second derivative of a row by the one affine part that all that moves in it is in, as (z + b - y)²;
+        None where it has no such part."""
+        form = row.attr.form
+        part = _part_with(form, {*moving})
+        slopes = [partial(part, i) for i in moving]
+        if len(moving) < 2 or part == form or any(partial(s, j) != f.ZERO for s in slopes for j in moving):
+            return None
+        one = f.Arg(len(row.args))
+        outer = _with_part(form, part, one)
+        if any(i in f.all_arguments(outer) for i in moving):
+            return None
+        slope = _over_arguments(partial(outer, len(row.args)), outer)
+        curve = _over_arguments(partial(slope, len(row.args)), slope)
+        return f.substitute(curve, lambda leaf: part if leaf == one else leaf)
 
     # -- numbers
     def bounds(self, form: f.Formula, args: Sequence[Node], depth: int = DEPTH) -> Bounds:
@@ -246,6 +265,19 @@ def _quotient(form: f.Formula) -> tuple[f.Formula, list[f.Formula]]:
 def _over_arguments(slope: f.Formula, form: f.Formula) -> f.Formula:
     """A derivative without the output in it."""
     return f.substitute(slope, lambda leaf: leaf if isinstance(leaf, f.Arg) else form)
+
+
+def _part_with(form: f.Formula, places: set[int]) -> f.Formula:
+    """The least part of a formula that has all arguments at these places."""
+    for part in form.children:
+        if places <= {*f.all_arguments(part)}:
+            return _part_with(part, places)
+    return form
+
+
+def _with_part(form: f.Formula, part: f.Formula, other: f.Formula) -> f.Formula:
+    """A formula with another one wherever it has a part."""
+    return other if form == part else f.changed(form, lambda inner: _with_part(inner, part, other))
 
 
 def _is_square(row: Node) -> bool:

@@ -298,6 +298,18 @@ def test_of_a_convex_loss_of_linear_outputs_it_is_the_hessian(tmp_path: Path) ->
     same(*[f(point.params, point.data, v) for f in (point.module.ggn, point.module.hvp)], 1e-12)
 
 
+def test_outputs_that_are_added_in_one_line_are_those_of_a_line_of_their_own(tmp_path: Path) -> None:
+    """Of (z + b - y)² the residual has no row; z and b together are outputs."""
+    head = "dim N, D, H\ndata X: N x D, y: N\nparam W: D x H, v: H, b\n"
+    line = emit(f"{head}loss L = sum((tanh(X @ W) @ v + b - y)**2)", tmp_path, along=["ggn"])
+    one, two = Point(line, {"N": 4, "D": 3, "H": 5}), emit(f"{head}r = tanh(X @ W) @ v + b - y\nloss L = sum(r**2)",
+                                                           tmp_path, along=["ggn"])
+    u = one.direction()
+    found, right = (m.ggn(one.params, one.data, u) for m in (one.module, two))
+    for name, array in right.items():
+        np.testing.assert_allclose(found[name], array, rtol=1e-10)
+
+
 def test_what_has_no_gauss_newton_matrix_is_refused() -> None:
     with pytest.raises(ModelError, match="has outputs and no loss, and so no Gauss–Newton matrix: ask for jvp"):
         codegen(parse(LAYER), along=["ggn"])

@@ -56,3 +56,16 @@ def test_a_float32_module_takes_python_floats_in_its_own_precision(tmp_path: Pat
 def test_floats_stay_what_they_are_where_that_is_safe(expression: str, kept: bool) -> None:
     text = codegen(parse(TEXT.format(f"loss L = {expression}")))
     assert ("isinstance(given[name], float)" in text) == kept
+
+
+@pytest.mark.parametrize("target", ["numpy", "jax", "torch"])
+def test_what_is_computed_of_numbers_and_sizes_alone_is_returned_as_an_array(target: str, tmp_path: Path) -> None:
+    """`outputs` returned Python's integers, which its annotation denies."""
+    if target != "numpy":
+        pytest.importorskip(target)
+    text = "dim N\ndata x: N\nparam w\nc = 3\nk = c + 2\nn = N\nloss L = sum((w * x * k * n)**2)"
+    arrays = emit(text, tmp_path, target=target)
+    made = __import__("torch").as_tensor if target == "torch" else np.asarray
+    found = arrays.outputs({"w": made(2.0)}, {"x": made([1.0, 2.0])})
+    assert all(hasattr(value, "dtype") for value in found.values())
+    assert [float(found[name]) for name in ("c", "k", "n")] == [3, 5, 2]
