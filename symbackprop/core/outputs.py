@@ -162,35 +162,13 @@ class Search:
     def _elementwise(self, row: Node, bend: Bend, moving: list[int]) -> Step | None:
         form = row.attr.form
         try:
-            joint = self._of_one_sum(row, moving)
-            first = {i: _over_arguments(partial(form, i), form) for i in moving}
-            second = {(i, j): _over_arguments(partial(first[i], j), first[i]) for i in moving for j in moving if i <= j}
+            slopes = [(i, s) for i in moving if (s := _over_arguments(partial(form, i), form)) != f.ZERO]
+            curves = [curve for term in f.summands(form) for curve in _curves(term, moving, len(row.args))]
         except ModelError:
             return None
-        behind = tuple([(row.args[i], bend.times(self.bounds(slope, row.args))) for i, slope in first.items()
-                        if slope != f.ZERO])
-        bent = {places for places, q in second.items() if q != f.ZERO}
-        if joint is not None and bent:
-            return Step(True, behind) if bend.times(self.bounds(joint, row.args)) is Bend.RISING else None
-        signs = [bend.times(self.bounds(second[places], row.args)) for places in bent]
-        convex = all(i == j for i, j in bent) and bend is not Bend.EITHER and all(s is Bend.RISING for s in signs)
-        return Step(bool(bent), behind) if convex or not bent else None
-
-    def _of_one_sum(self, row: Node, moving: Sequence[int]) -> f.Formula | None:
-        """The second derivative of a row by the one affine part that all that moves in it is in, as (z + b - y)²;
-        None where it has no such part."""
-        form = row.attr.form
-        part = _part_with(form, {*moving})
-        slopes = [partial(part, i) for i in moving]
-        if len(moving) < 2 or part == form or any(partial(s, j) != f.ZERO for s in slopes for j in moving):
-            return None
-        one = f.Arg(len(row.args))
-        outer = _with_part(form, part, one)
-        if any(i in f.all_arguments(outer) for i in moving):
-            return None
-        slope = _over_arguments(partial(outer, len(row.args)), outer)
-        curve = _over_arguments(partial(slope, len(row.args)), slope)
-        return f.substitute(curve, lambda leaf: part if leaf == one else leaf)
+        behind = tuple([(row.args[i], bend.times(self.bounds(slope, row.args))) for i, slope in slopes])
+        convex = all(c is not None and bend.times(self.bounds(c, row.args)) is Bend.RISING for c in curves)
+        return Step(bool(curves), behind) if convex else None
 
     # -- numbers
     def bounds(self, form: f.Formula, args: Sequence[Node], depth: int = DEPTH) -> Bounds:
@@ -265,6 +243,26 @@ def _quotient(form: f.Formula) -> tuple[f.Formula, list[f.Formula]]:
 def _over_arguments(slope: f.Formula, form: f.Formula) -> f.Formula:
     """A derivative without the output in it."""
     return f.substitute(slope, lambda leaf: leaf if isinstance(leaf, f.Arg) else form)
+
+
+def _curves(form: f.Formula, moving: Sequence[int], spare: int) -> list[f.Formula | None]:
+    """Second derivatives of which none may be negative where a formula is convex in the arguments that move: by the one
+    affine part that they are in, as (z + b - y)², or by each; None where it is curved in two together.
+
+    ``spare`` is the number of no argument.
+    """
+    part, one = _part_with(form, {i for i in moving if i in f.all_arguments(form)}), f.Arg(spare)
+    outer = _with_part(form, part, one)
+    affine = part != form and all(q == f.ZERO for q in _second(part, moving).values())
+    if affine and not {*moving} & {*f.all_arguments(outer)}:
+        curve = f.substitute(_second(outer, [spare])[spare, spare], lambda leaf: part if leaf == one else leaf)
+        return [curve] if curve != f.ZERO else []
+    return [q if i == j else None for (i, j), q in _second(form, moving).items() if q != f.ZERO]
+
+
+def _second(form: f.Formula, places: Sequence[int]) -> dict[tuple[int, int], f.Formula]:
+    first = {i: _over_arguments(partial(form, i), form) for i in places}
+    return {(i, j): _over_arguments(partial(first[i], j), first[i]) for i in places for j in places if i <= j}
 
 
 def _part_with(form: f.Formula, places: set[int]) -> f.Formula:

@@ -32,6 +32,7 @@ ROWS = "dim N, D, C\ndata X: N x D, t: N, Y: N x C\nparam W: D x C, w: D, b\nZ =
     ("mean((tanh(X @ w) + b - t)**2)", "tanh(X @ w), b"),
     ("sum(exp(2 * tanh(X @ w) - b))", "2 * tanh(X @ w) - b"),
     ("sum((r - [1, b][0])**4)", "r"),
+    ("sum((r - 2 * b)**2 + (r + b)**2)", "r, b"),
 ])
 def test_outputs_of_losses(loss: str, expected: str) -> None:
     model = parse(f"{ROWS}loss L = {loss}")
@@ -43,7 +44,8 @@ def test_outputs_of_losses(loss: str, expected: str) -> None:
 @pytest.mark.parametrize("loss", ["sum(r)", "sum(sin(r))", "sum(r**3)", "-sum((t - r)**2)", "r @ tanh(r)",
                                   "sum(gaussian_nll(r, t, exp(b)))", "mean(maximum(0, 1 - t * r))",
                                   "sum((tanh(X @ w) + b)**3)", "-sum((tanh(X @ w) + b - t)**2)",
-                                  "sum((tanh(X @ w) * b - t)**2)", "sum((tanh(X @ w) + b)**2 * b)"])
+                                  "sum((tanh(X @ w) * b - t)**2)", "sum((r - b)**2 - (r + b)**2)",
+                                  "sum((tanh(X @ w) + b)**2 * b)"])
 def test_there_is_none_where_nothing_is_known_to_be_convex(loss: str) -> None:
     model = parse(f"{ROWS}loss L = {loss}")
     assert model.loss_row is not None
