@@ -48,7 +48,11 @@ MEANT: list[tuple[str, Callable[[Any], Any]]] = [
     ("σ(A v)", lambda n: sigmoid(n.A @ n.v)),
     ("½ |v|₁", lambda n: abs(n.v).sum() / 2),
     ("√(vᵀv)", lambda n: np.sqrt(n.v @ n.v)),
-    ("e^{-c}", lambda n: np.exp(-n.c)),
+    ("e^{-c}", lambda n: np.exp(-n.c)), (r"\sum_i |v_i|^{2c}", lambda n: (abs(n.v) ** (2 * n.c)).sum()),
+    (r"\sum_{i<j} (v_i - u_j)^2", lambda n: np.triu((n.v[:, None] - n.u) ** 2, 1).sum()),
+    (r"\sum_{i \neq j} S_{ij} v_i v_j", lambda n: n.v @ (n.S - np.diag(np.diag(n.S))) @ n.v),
+    (r"\sum_{i<j} \frac{v_i u_j}{2 + |v_i - v_j|}",
+     lambda n: sum(n.v[i] * n.u[j] / (2 + abs(n.v[i] - n.v[j])) for i in range(3) for j in range(i + 1, 3))),
     ("1/4 Σᵢ tᵢ", lambda n: n.t.mean()),
     (r"\frac{1}{2} v^\top S v", lambda n: n.v @ n.S @ n.v / 2),
     (r"v v^\top", lambda n: np.outer(n.v, n.v)),
@@ -242,12 +246,19 @@ def test_a_sum_up_to_another_dimension_is_of_the_first_entries(sign: str) -> Non
     assert model.remarks[-1].endswith("is read as loss L = w*sum(v[:K])")
 
 
+def test_a_sum_over_pairs_of_rows_is_refused() -> None:
+    """Of pairs of entries it is read."""
+    with pytest.raises(ModelError):
+        Model.parse(HEAD + r"loss L = \sum_{i<j} (A_i - A_j)^2")
+
+
 def test_a_sum_from_the_second_entry_to_another_dimension_is_refused() -> None:
     with pytest.raises(ModelError):
         Model.parse("dim N, K\ndata v: N\nparam w\nloss L = w*Σᵢ₌₂ᴷ vᵢ")
 
 
 @pytest.mark.parametrize("typed", ["Σₜ γᵗ rₜ", "Σₜ log hₜ + rₜ²/hₜ", "Σᵢ₌₁ⁿ Σⱼ₌₁ⁱ vⱼ", "Σₖ Σⱼ₌₁ᵏ vⱼ",
+                                   r"\sum_{i<j} \|x_i - x_j\|^2", r"\sum_{i<j} w_{ji} x_i x_j", r"e^{i\theta}",
                                    r"\sum_k \sum_{j=1}^k v_j", "Σₖ₌₁ᴷ Σⱼ₌₁ᵏ vⱼ", "Σᵢ₌₁ⁿ⁻¹ xᵢ",
                                    r"\sum_{t=1}^{T-1} (y_{t+1} - w^T x_t)^2", "Σᵢ₌₂ᴺ (yᵢ − wᵀxᵢ)²"])
 def test_lines_of_papers_alone_that_may_mean_something_else_are_refused(typed: str) -> None:

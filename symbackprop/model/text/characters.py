@@ -289,8 +289,8 @@ _REWRITTEN = (
     (rf"(?<![A-Za-z0-9_])(?={_BRACKETS}\s*\^\s*\{{\s*-\s*1)(\([^()]*(?<![A-Za-z\\])[A-Z](?![A-Za-z])[^()]*\))"
      r"\s*\^\s*\{\s*-\s*1\s*\}", r"inv\1"),
     (r"_\{(\\?\w+)\}", r"_\1"),
-    (r"(?<=\^)\{(\w+)\}(?=[A-Za-z\\(])", r"\1 "),
-    (r"(?<=\^)\{(\w+)\}", r"\1"),
+    (r"(?<=\^)\{(\d+|[A-Za-z]\w*)\}(?=[A-Za-z\\(])", r"\1 "),  # not 2n, which is raised as a whole
+    (r"(?<=\^)\{(\d+|[A-Za-z]\w*)\}", r"\1"),
     (rf"\\({_FUNCTIONS})\s*\^\s*(\d+)\s*(\\?[A-Za-z]\w*)(?!\w|\s*[(^{{]){_ALONE}", r"\\\1(\3)^\2"),
     (rf"\\({_FUNCTIONS})\s+(\\?[A-Za-z]\w*\s*\^\s*\d+)(?!\w|\s*[(^{{]){_ALONE}", r"\\\1(\2)"),
     (rf"\\({_FUNCTIONS})\s+(?!\\(?:sum|prod))(\\?[A-Za-z0-9]\w*)(?!\w|\s*[(^{{]){_ALONE}", r"\\\1(\2)"),
@@ -397,7 +397,8 @@ def plain_latex(text: str, capitals: bool = False, rows: bool = True, entries: s
     text = _ROOT_OF.sub("", text)
     while _FRACTION.search(text):
         text = _FRACTION.sub(_divided, text)
-    text = _entry_by_entry(_of_calls(_summed(_contracted(_of_calls(text)), capitals, rows, entries)), capitals)
+    text = _of_pairs(_of_calls(text))
+    text = _entry_by_entry(_of_calls(_summed(_contracted(text), capitals, rows, entries)), capitals)
     text = re.sub(r"\\([A-Za-z]+)(?=((?:\s*\^\s*\d+)?\s*[({])?)", _command, text)
     return _SQUARED.sub(r"\1(\2 @ \2)", text.replace("{", "(").replace("}", ")"))
 
@@ -464,11 +465,11 @@ def without_marks(line: str) -> str:
 
 def of_entries(tried: str, line: str) -> Iterator[tuple[str, set[int]]]:
     """The arrays of which a line that is tried has entries for those that are typed, with as many indices as they have
-    there, and those of which it has rows, with two."""
+    there, none of numbers, and those of which it has rows, with two."""
     scripts = defaultdict[str, set[int]](set)
     for found in _SCRIPTS.finditer(_in_braces(_OF_ONE.sub(r"_{\1}", line))):
         scripts[found[1]].add(len(found[2] or found[3]))
-    yield from ((name, scripts[name.partition("_")[0]]) for name in _OF_ENTRIES.findall(tried))
+    yield from ((name, scripts[name.partition("_")[0]] or {0}) for name in _OF_ENTRIES.findall(tried))
     yield from ((name, {2}) for name in _OF_ROWS.findall(tried))
 
 
@@ -575,6 +576,33 @@ def _numbers(product: str) -> tuple[list[str], str]:
         return (numbers, " ".join(rest)) if rest else ([], product)
     found = _IN_FRONT.match(product)
     return ([found[0].rstrip(" *·")], product[found.end() :]) if found is not None else ([], product)
+
+
+_PAIRS = lazy(r"\\sum\s*_\s*\{\s*([a-z])\s*(<|\\neq?(?![A-Za-z])|!=)\s*([a-z])\s*\}")
+_IN_PAIRS = lazy(rf"(?<![A-Za-z_\\\t])(\\?(?!(?:{_CALLED}|sqrt|frac|sigma|exp)(?![A-Za-z]))[A-Za-z]+\d*)"
+                 r"(?:_(?:\{([a-z]{1,2})\}|([a-z]{1,2})(?![A-Za-z0-9])))?(?![\w({])")
+
+
+def _of_pairs(text: str) -> str:
+    """``\\sum_{i<j} (x_i - x_j)^2`` as the sum over the upper triangle of all pairs, of ``i \\neq j`` over both; as it
+    is where anything but numbers and entries with these indices is in it."""
+    found = _PAIRS.search(text)
+    if found is None:
+        return text
+    end, ended = _end_of_term(text, found.end())
+    body, (i, sign, j) = text[found.end() : end].strip(), found.groups()
+    known = {(*i,): "[:, None]", (*j,): "[None, :]", (*i, *j): ""}
+
+    def entry(name: re.Match[str]) -> str:
+        script = name[2] or name[3]
+        return f"{name[1]}{_ENTRIES}{known.get((*script,), '_') if script else ''}"
+
+    bare = re.sub(r"\|([^|]+)\|", r"abs(\1)", BESIDE_BARS.sub(r" * \1", body))  # of numbers, not of a matrix
+    pairs = _IN_PAIRS.sub(entry, _BESIDE.sub(" * ", bare))
+    if not ended or _ROWS_OF.search(body) or "\\sum" in body or "_" in pairs or not _with_index(body, i):
+        return text
+    whole = f"triu({pairs}, 1)" + (f" + tril({pairs}, -1)" if sign != "<" else "")
+    return f"{text[: found.start()]}sum({whole}){text[end:]}"
 
 
 def _contracted(text: str) -> str:
