@@ -262,7 +262,8 @@ CORRECTED = [
     (r"loss L = \sum_{i=2}^{D} w_i", "loss L = sum(w[1:])"),
     (r"loss L = \sum_{i=2}^D \sum_j W_{ij}", "loss L = sum(W[1:])"), (r"loss L = \sum_{i=1}^N 1", None),
     (r"loss L = \sum_{i=1}^{D} w_{i+1}", None),
-    (r"loss L = \sum_{i<j} W_{ij}", None), (r"loss L = \sum_{i=2}^D \sum_{j=1}^D W_{ij} W_{ji}", None),
+    (r"loss L = \sum_{i<j} W_{ij}", "loss L = sum(triu(W, 1))"),
+    (r"loss L = \sum_{i=2}^D \sum_{j=1}^D W_{ij} W_{ji}", None),
     (r"loss L = \sum_i (\sum_j W_{ij})^2", None), (r"loss L = \sum_i \prod_j W_{ij}", None),
     (r"loss L = \sum_i w_i \sum_j W_{ij}", None),
     ("Z = W.mean(3)", None),  # it was 3.mean(W)

@@ -49,6 +49,8 @@ class _Filled:
 def rows_apart(lines: list[Line]) -> None:
     """Put ``for j in range(K): alpha_0[j] = …`` and ``alpha[0] = alpha_0`` in the place of a loop that fills all of a
     row which a number says, ``alpha[0, j] = …``."""
+    if not [line for line in lines if line.tokens[1].text == "["]:
+        return
     free = FreeNames(token.text for line in lines for token in line.tokens).free
     tables = {line.tokens[0].text for k, line in enumerate(lines) if _gives_an_entry(line.tokens)
               and len(_sizes_made(lines[:k], line.tokens[0].text)) > 1}

@@ -47,7 +47,6 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
         _refuse_pi(body, taken)
     body, note = _natural(_with_masks(_with_arrays(body, counts)), taken)
     _refuse_raised(body)
-    _refuse_imaginary(body)
     body, said = _without_tuples(body, taken)
     note += said
     last = next((s for s in reversed(body) if not isinstance(s, tree.Said)), None)
@@ -354,22 +353,6 @@ def _refuse_raised(body: Sequence[tree.Statement]) -> None:
     if raised and parts.count(tree.RAISED_T) == len(raised) and (on_paper or any(map(needs_arrays, parts))):
         raise NameProblem("what is raised to T is transposed here: that is written .T", instead=OnPaper(".T"),
                           place=raised[0].exponent.place)
-
-
-_UNITS = [tree.Name("i"), tree.Name("j")]
-
-
-def _refuse_imaginary(body: Sequence[tree.Statement]) -> None:
-    """Refuse ``exp(i * theta)`` where i is nothing else: it is the imaginary unit on paper."""
-    parts, given = tree.inside(body), {e.target.name for e in tree.equations(body)} | {
-        loop.variable for loop in tree.loops(body)}
-    products = [part for call in parts if isinstance(call, tree.Call) and call.function == "exp"
-                for part in tree.all_parts(call) if isinstance(part, tree.Chain)]
-    for unit in _UNITS:
-        factors = [part for chain in products if chain.rest[0][0] not in ("+", "-") for part in tree.parts(chain)]
-        if factors.count(unit) == parts.count(unit) > 0 and unit.name not in given:
-            raise NameProblem(f"{unit.name} may be the imaginary unit, and there are no complex numbers: write the "
-                              "real part, cos(…), or call it otherwise", near=unit.name)
 
 
 def _refuse_pi(body: Sequence[tree.Statement], taken: Container[str]) -> None:

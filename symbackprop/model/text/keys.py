@@ -7,15 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise, takewhile
-from operator import attrgetter
 from typing import TypeAlias, TypeGuard
 
 from symbackprop.model.text import tree
-from symbackprop.model.text.tokens import NAME, STRING, TEXT, Line, Token
+from symbackprop.model.text.tokens import KIND, NAME, STRING, TEXT, Line, Token
 from symbackprop.model.text.writing import closing
 from symbackprop.patterns import lazy
 
-_KIND = attrgetter("kind")
 _DICTS = ("ModuleDict", "ParameterDict")
 _GRADIENTS = lazy(r"d?grads?|gradients?|\w+_grads?")
 _Called: TypeAlias = Callable[[str, str, bool], str]  # what has a key in a thing; nothing where that stays as it is
@@ -28,7 +26,7 @@ class Keys:
         self.things: dict[str, set[str]] = {}
         self.own: dict[str, str] = {}  # the keys of names that stand for one in one thing
         self.set = set[tuple[str, str]]()  # what lines so far have put under keys
-        self.are_read = any(STRING in map(_KIND, line.tokens) or tree.DICT in map(TEXT, line.tokens) for line in lines)
+        self.are_read = any(STRING in map(KIND, line.tokens) or tree.DICT in map(TEXT, line.tokens) for line in lines)
         self.apart, self.handed = (_written(lines), _handed(lines)) if self.are_read else (set[str](), set[str]())
         for line in lines if self.are_read else ():
             _replaced(line, self._keep)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 
-from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, STRING, TEXT, Line, Token, partner, problem
+from symbackprop.model.text.tokens import KIND, NAME, NUMBER, SIGN, STRING, TEXT, Line, Token, partner, problem
 from symbackprop.patterns import lazy
 
 _MOST, _LONGEST = 20, 2000  # steps of a loop, lines of a text that are written out
@@ -29,7 +29,7 @@ def with_made_keys(lines: list[Line]) -> list[int]:
 
 def _keys(lines: Sequence[Line]) -> Iterator[tuple[Line, int]]:
     """The places of strings that stand first in brackets, ``params[f"W{l}"]``."""
-    for line in lines:
+    for line in [line for line in lines if STRING in map(KIND, line.tokens)]:
         for k, token in enumerate(line.tokens):
             if token.kind == STRING and line.tokens[max(k - 1 - _is_f(line.tokens, k), 0)].is_sign("["):
                 yield line, k

@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import cached_property, partial
 from heapq import heapify, heappop, heappush
 from itertools import accumulate, chain, count, pairwise, takewhile
-from operator import attrgetter
 from typing import TypeVar
 
 import sympy as sp
@@ -53,6 +52,7 @@ from symbackprop.model.text.meant_lines import (
 from symbackprop.model.text.python_loops import BACKWARDS, NO_ENTRIES, NO_KEYS, counted_from_one
 from symbackprop.model.text.tokens import (
     END,
+    KIND,
     NAME,
     NUMBER,
     PYTHON_WORDS,
@@ -73,7 +73,6 @@ from symbackprop.model.text.tokens import (
 from symbackprop.patterns import lazy
 
 KEYWORDS = ("dim", "function", "data", "input", "param", "const", "convention", "loss", "output", "notation", "for")
-_KIND = attrgetter("kind")
 _ALIASES = {
     "dims": "dim", "dimension": "dim", "dimensions": "dim", "functions": "function", "inputs": "input",
     "params": "param", "parameter": "param", "parameters": "param", "weight": "param", "weights": "param",
@@ -175,7 +174,7 @@ class Reader:
     def _read_keys(self) -> None:
         """Put names in the place of ``params["W"]``, and say so once."""
         self.keys = Keys(self.lines)
-        for k in [k for k, line in enumerate(self.lines) if STRING in map(_KIND, line.tokens)]:
+        for k in [k for k, line in enumerate(self.lines) if STRING in map(KIND, line.tokens)]:
             line, self.lines[k] = self.lines[k], self.keys.line(self.lines[k])
             if self.lines[k] != line and not self.notes:
                 self.notes.append(tree.Said(line.number, _KEYS))
@@ -288,7 +287,7 @@ class Reader:
         heads = [(line.tokens, line.indent) for line in self.lines if len(line.tokens) > 3]
         empty = {t[0].text for t, _ in heads if t[1].is_sign("=") and t[2].text in _BEGIN_EMPTY}
         return empty | {t[0].text for t, indent in heads if t[1].is_sign("[") and (
-            indent != self.lines[0].indent or not {NUMBER, SIGN}.issuperset(map(_KIND, t[2:4])))}
+            indent != self.lines[0].indent or not {NUMBER, SIGN}.issuperset(map(KIND, t[2:4])))}
 
     def _collected(self, c: Cursor) -> Sequence[tree.Equation]:
         """``hs = []`` and ``h, hs = 0, {}``, which hold nothing yet, and ``hs.append(h)``, which is ``hs[t] = h``."""

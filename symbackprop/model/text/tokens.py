@@ -40,7 +40,7 @@ from symbackprop.model.text.wrapping import GOES_ON, unwrapped
 from symbackprop.patterns import lazy
 
 NAME, NUMBER, STRING, SIGN, END = "name", "number", "string", "sign", "end of line"
-TEXT = attrgetter("text")  # of a token
+TEXT, KIND = attrgetter("text"), attrgetter("kind")  # of a token
 MAX_TEXT = 4_000_000
 MAX_NUMBER = 60
 
