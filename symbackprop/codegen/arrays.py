@@ -388,13 +388,8 @@ def _masking(form: f.Formula, args: Sequence[Node]) -> set[int]:
     for factor in form.factors if isinstance(form, f.Mul) else ():
         if typed and isinstance(factor, f.Arg) and args[factor.index].kind == BOOL:
             found.add(factor.index)
-        typed = typed or _is_float_array(factor, args)
+        typed = typed or any(args[i].kind == FLOAT and args[i].ndim > 0 for i in f.arguments(factor))
     return found
-
-
-def _is_float_array(factor: f.Formula, args: Sequence[Node]) -> bool:
-    """Whether a factor is an array of floats whatever stands beside it."""
-    return any(args[i].kind == FLOAT and args[i].ndim > 0 for i in f.arguments(factor))
 
 
 # -- one rule an op: (target, row, code of the arguments) -> code

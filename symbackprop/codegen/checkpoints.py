@@ -270,7 +270,9 @@ class Cutting:
         for start, stop in reversed([*pairwise(starts)]):
             again = self._again(start, stop, kept)
             read = sorted(Reads(self.rows, again.block).of(again))
-            kept |= {word: self.row_of[word] for word in read if not _is_constant(self.row_of[word])}
+            rows = {word: self.row_of[word] for word in read}
+            kept |= {word: row for word, row in rows.items() if row.value is None and not (
+                row.is_declared and row.attr.role == "constant")}
             found += [again] if again.block.statements else []
         less = _arrays(kept) < _arrays(self.kept)
         return Segmented(self._forward(chosen, kept), self._backward(found), kept, len(found) + 1) if less else None
@@ -319,7 +321,3 @@ def _freed(items: Sequence[Statement], reads: Sequence[Collection[str]], places:
 def _arrays(kept: Mapping[str, Node]) -> int:
     """How many arrays are kept that are not given anyway."""
     return sum(row.ndim > 0 and bool(row.args) for row in kept.values())
-
-
-def _is_constant(row: Node) -> bool:
-    return row.value is not None or (row.is_declared and row.attr.role == "constant")

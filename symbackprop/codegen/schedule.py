@@ -39,7 +39,8 @@ class Variables:
 
     def __init__(self, names: Mapping[int, str], scope: Scope) -> None:
         self.scope, self.names = scope, names
-        self.given = {id_: scope.fresh(name) for id_, name in sorted(names.items(), key=_is_spelled)}
+        plain_first = sorted(names.items(), key=lambda named: slug(named[1]) != named[1])
+        self.given = {id_: scope.fresh(name) for id_, name in plain_first}
         self._turned: dict[str, str] = {}
 
     def has_name(self, row: Node) -> bool:
@@ -72,10 +73,6 @@ class Variables:
             self.given[row.id] = self.scope.fresh(name)
 
 
-def _is_spelled(named: tuple[int, str]) -> bool:
-    return slug(named[1]) != named[1]
-
-
 class Scheduler:
     """Makes the blocks of a module for a target. ``level`` is the -O level."""
 
@@ -106,9 +103,6 @@ class Scheduler:
             name = scope.index(wanted)
         self.indexes.append(name)
         return name
-
-    def close_index(self) -> None:
-        self.indexes.pop()
 
 
 class Choice:
@@ -337,7 +331,7 @@ class LoopBuilder:
         target = self.scheduler.target
         known, elements = self._known()
         body = self.scheduler.block(self.roots, known, loop)
-        self.scheduler.close_index()
+        self.scheduler.indexes.pop()
         moved = zip(carry, loop.carried, loop.carry, strict=True)
         return For(
             self.index, loop.length, loop.reverse,

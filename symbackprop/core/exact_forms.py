@@ -85,7 +85,7 @@ class Forms:
     def _sum(self, terms: list[f.Formula]) -> f.Formula:
         for begins, rule in ((_is_number, self._complement), (_is_number, self._one_and), (_is_number, self._centred),
                              (_is_number, self._cancelled), (self._exceeds, self._excess),
-                             (self._is_root, self._roots), (_is_power, self._powers)):
+                             (self._is_root, self._roots), (lambda term: isinstance(term, f.Pow), self._powers)):
             found = self._paired(terms, [k for k, term in enumerate(terms) if begins(term)], rule)
             if found is not None:
                 return self._sum(found)
@@ -558,7 +558,7 @@ class Forms:
         parts = [self._within(base, n) for base, n in factors]
         if not any(self._meet_far_out(a, b) for a in parts for b in parts):
             return form
-        whole = _added([p.exponent for p in parts if p.exponent is not None])
+        whole = sum_of([p.exponent for p in parts if p.exponent is not None])
         rest = product([(p.base, n) for p, (_, n) in zip(parts, factors, strict=True)])
         return rest if whole is None else f.mul(rest, self._scale(whole))
 
@@ -617,7 +617,7 @@ class Forms:
         """c + w·e^u as (c·e^−s + w·e^(u − s))·e^s, s the largest exponent."""
         factors = [[] if isinstance(t, f.Num) else powers(t) for t in form.terms]
         parts = [[self._within(base, m) for base, m in x] for x in factors]
-        exponents = [_added([p.exponent for p in x if p.exponent is not None]) for x in parts]
+        exponents = [sum_of([p.exponent for p in x if p.exponent is not None]) for x in parts]
         top = _largest(exponents)
         if top is None:
             return Within(form)
@@ -676,16 +676,13 @@ def _largest(exponents: Sequence[Node | None]) -> Node | None:
     return graph.call("where", graph.call("less", graph.call("abs", top), sp.oo), top, 0)
 
 
-def _added(rows: Sequence[Node]) -> Node | None:
+def sum_of(rows: Sequence[Node]) -> Node | None:
+    """The sum of rows; None of none."""
     return sum(rows[1:], rows[0]) if rows else None
 
 
 def _is_number(term: f.Formula) -> bool:
     return isinstance(term, f.Num)
-
-
-def _is_power(term: f.Formula) -> bool:
-    return isinstance(term, f.Pow)
 
 
 @cache

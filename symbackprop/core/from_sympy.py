@@ -215,7 +215,8 @@ class Reader:
         return reduce(sign, self.alike(operands))
 
     def matrix_sum(self, expr: Any) -> Node:
-        return self.entrywise(add, sorted(expr.args, key=_is_taken_off))
+        return self.entrywise(add, sorted(
+            expr.args, key=lambda term: isinstance(term, sp.MatMul) and term.args[0].could_extract_minus_sign()))
 
     def matrix_product(self, expr: Any) -> Node:
         """A product; numbers in front, and what ends in a column from there, which costs least."""
@@ -430,10 +431,6 @@ def _product(left: tuple[Node, Any], right: tuple[Node, Any]) -> tuple[Node, Any
 def _transposes(expr: Any) -> int:
     """How many there are; those of a row or a column cost nothing."""
     return sum(isinstance(part, sp.Transpose) and 1 not in part.shape for part in sp.preorder_traversal(expr))
-
-
-def _is_taken_off(term: Any) -> bool:
-    return isinstance(term, sp.MatMul) and term.args[0].could_extract_minus_sign()
 
 
 Rule = Callable[[Reader, Any], Node]

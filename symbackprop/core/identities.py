@@ -21,6 +21,7 @@ import sympy as sp
 from symbackprop.core import build, exact_forms
 from symbackprop.core import formula as f
 from symbackprop.core.differences import Differences, is_read_along, less_total, unshifted
+from symbackprop.core.exact_forms import sum_of
 from symbackprop.core.facts import is_lookup, is_range, is_sum, kind, plainly, unnamed, way
 from symbackprop.core.graph import BOOL, FLOAT, Node
 from symbackprop.core.hazards import is_nonnegative
@@ -155,7 +156,7 @@ class Logarithms:
             return self._of_softmax(x)
         if x.role is Role.DETERMINANT:
             self.doubtful = True
-            return _added([logdet(x.args[0]), x.graph.call("log", _side(x))])  # NaN where it is negative
+            return sum_of([logdet(x.args[0]), x.graph.call("log", _side(x))])  # NaN where it is negative
         if kind(x).joined:
             return self._of_joined(x)
         log = self._of_weighted(x)
@@ -207,7 +208,7 @@ class Logarithms:
         size, rest = self._sized(form, args) or (None, None)
         if size is None or rest is None or rest.op.held:  # a sign alone
             return size
-        return _added([size, rest.graph.call("log", rest.graph.call("abs", rest))])
+        return sum_of([size, rest.graph.call("log", rest.graph.call("abs", rest))])
 
     def _sized(self, form: f.Formula, args: Sequence[Node]) -> tuple[Node, Node] | None:
         """s and r of what is e^s·r, r of its sign and no large number."""
@@ -266,10 +267,10 @@ class Logarithms:
             return None
         rows = [*args, *[r for _, r in sized.values()]]
         if rest == f.ONE:
-            return _added(terms)
+            return sum_of(terms)
         log = self._plain(rest, rows)
         plain = exact_forms.logarithm(log, self.ends)
-        return _added([*terms, log if plain is None else plain])
+        return sum_of([*terms, log if plain is None else plain])
 
     def _of_sum(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
         """log(1 − p) by the complement of p, log(c + f(u)) by that of f; log(a + b) = logaddexp(log a, log b), which
@@ -302,7 +303,7 @@ class Logarithms:
             logs = [graph.call("where", large, *pair) for pair in zip(others, logs, strict=True)]
         self.doubtful = True
         log, less = logs
-        return _added([log, log.graph.call("log_one_minus_exp", less - log)])
+        return sum_of([log, log.graph.call("log_one_minus_exp", less - log)])
 
     def _sure_logs(self, sides: Sequence[f.Formula], args: Sequence[Node]) -> list[Node] | None:
         logs = [self._plain(x, args) if _is_positive(x) else self.sure(x, args) for x in sides]
@@ -337,8 +338,8 @@ class Logarithms:
         self.doubtful |= not all(is_nonnegative(f.Arg(0), (w,)) for w in weights)
         if numbers:
             total = reduce(lambda a, b: a + b / c, added, graph.call("expm1", -s))
-            return _added([s + sp.log(c), graph.call("log1p", _apart(total))])
-        return _added([s, graph.call("log", _apart(sum(added[1:], added[0])))])
+            return sum_of([s + sp.log(c), graph.call("log1p", _apart(total))])
+        return sum_of([s, graph.call("log", _apart(sum(added[1:], added[0])))])
 
     def _of_weighted(self, x: Node) -> Node | None:
         """log Σ r·e^l = s + log Σ r·e^(l − s)."""
@@ -347,7 +348,7 @@ class Logarithms:
             return None
         s, total = found
         self.doubtful |= not is_nonnegative(f.Arg(0), (total,))
-        return _added([s, x.graph.call("log", _apart(total))])
+        return sum_of([s, x.graph.call("log", _apart(total))])
 
     def _divided(self, x: Node) -> tuple[Node, Node] | None:
         """(s, x·e^(−s)) of a sum of products with exponentials, s held constant."""
@@ -389,7 +390,7 @@ class Logarithms:
             total = build.reduce_sum(product, [k for k, c in enumerate(full) if c not in p.out])
             return self._divided(build.einsum(Pattern(("".join(c for c in full if c in p.out),), p.out), total))
         over = [_operand(a, *part, s, p.out, len(places)) for a, part, s in zip(x.args, parts, p.ins, strict=True)]
-        shift = _added([s for _, s in over if s is not None])
+        shift = sum_of([s for _, s in over if s is not None])
         return None if shift is None else (shift, build.einsum(p, *[row for row, _ in over]))
 
     def _parted(self, form: f.Formula, args: Sequence[Node]) -> tuple[Node | None, Node]:
@@ -412,7 +413,7 @@ class Logarithms:
         found, rest = _with_logs(over, under, *_parted_from(sized, logs, args))
         rows = [sums[f.Arg(k)][1] if f.Arg(k) in sums else a for k, a in enumerate(args)]
         whole = args[0].graph.apply(f.mul(f.Num(factor), rest), *rows, *[r for _, r in sized.values()])
-        return _added([*found, *[s for s, _ in sums.values()]]), whole
+        return sum_of([*found, *[s for s, _ in sums.values()]]), whole
 
     def _of_term(self, term: f.Formula, args: Sequence[Node]) -> Node | None:
         """log of a term; that of a function which passes through 0 has an infinite slope there, and the log of the sum
@@ -717,10 +718,6 @@ def _one_and(form: f.Formula) -> tuple[tuple[int, ...], f.Formula]:
         case f.Neg(inner):
             return (1,), inner
     return (-1,), form
-
-
-def _added(rows: Sequence[Node]) -> Node | None:
-    return sum(rows[1:], rows[0]) if rows else None
 
 
 def _is_whole(form: f.Formula) -> TypeGuard[f.Num]:

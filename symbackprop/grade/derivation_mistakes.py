@@ -289,22 +289,16 @@ def transposes(place: Place) -> Iterator[Candidate]:
             swap = with_operands((*args[:k], transpose(old, _flipped(old)), *args[k + 1 :]))
             yield _transposed(place, place.reference.name(old), place.reference.transposed(old), swap)
     if _is_square(edge.consumer):
-        yield _transposed(place, "the upstream gradient", "its transpose", _flipped_upstream)
+        yield _transposed(place, "the upstream gradient", "its transpose",
+                          lambda sweep, edge, upstream: sweep.passed(edge, np.swapaxes(upstream, -1, -2)))
     if _is_square(edge.argument):
-        yield _transposed(place, "the product", "its transpose", _flipped_result)
+        yield _transposed(place, "the product", "its transpose",
+                          lambda sweep, edge, upstream: np.swapaxes(sweep.passed(edge, upstream), -1, -2))
 
 
 def _transposed(place: Place, right: str, wrong: str, swap: Swap) -> Candidate:
     says = f"in the product for {place.factor}, a transpose of {right} is missing or too many"
     return place.one(Finding(m.TRANSPOSE, says, place.factor, right, wrong), swap)
-
-
-def _flipped_upstream(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    return sweep.passed(edge, np.swapaxes(upstream, -1, -2))
-
-
-def _flipped_result(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    return np.swapaxes(sweep.passed(edge, upstream), -1, -2)
 
 
 def _flipped(row: Node) -> tuple[int, ...]:

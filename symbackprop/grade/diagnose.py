@@ -16,7 +16,7 @@ from itertools import combinations, combinations_with_replacement, permutations
 import numpy as np
 import sympy as sp
 
-from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.graph import Node
 from symbackprop.core.shapes import bracketed, dim_text
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.derivation_mistakes import Candidate, candidates
@@ -102,8 +102,7 @@ class Diagnosis:
     def made(self) -> list[tuple[Candidate, Array]]:
         """Every mistake with what it makes of the gradient at the most telling point."""
         rows = self.reference.downstream(self.target, self.known)
-        floats = {r.id: r for r in self.reference.rows.values() if r.kind == FLOAT and r.value is None}
-        written = [r for r in floats.values() if r.id in self.mentioned]
+        written = [r for r in self.reference.floats if r.id in self.mentioned]
         found = candidates(self.reference, rows, self.target, written)[: MAX_WORK // len(rows)]
         return [(c, self.sweeps[self.telling].gradient(c.swaps)) for c in found]
 

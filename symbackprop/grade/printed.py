@@ -305,10 +305,6 @@ def _parts(text: str) -> list[str]:
     """What stands between the signs = of a line; one in brackets is a condition or a bound."""
     parts: list[str] = []
     for part in text.split(" = "):
-        inside = bool(parts) and _is_open(parts[-1])
+        inside = bool(parts) and sum(c in "([{" for c in parts[-1]) > sum(c in ")]}" for c in parts[-1])
         parts[-1:] = [f"{parts[-1]} = {part}"] if inside else [*parts[-1:], part]
     return parts
-
-
-def _is_open(text: str) -> bool:
-    return sum(c in "([{" for c in text) > sum(c in ")]}" for c in text)

@@ -95,6 +95,11 @@ class Reference:
         found = filter(None, [re.fullmatch(r"(.+)\[(\d+)\]", name) for name in self.rows])
         return dict(sorted([(x[1], int(x[2])) for x in found]))
 
+    @cached_property
+    def floats(self) -> list[Node]:
+        """The named rows of floats, but constants."""
+        return [r for r in dict.fromkeys(self.rows.values()) if r.kind == FLOAT and r.value is None]
+
     def last_step(self, family: str) -> str:
         return f"{family}[{self.lasts.get(family)}]"
 

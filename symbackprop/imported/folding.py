@@ -373,16 +373,12 @@ def _stem_of(key: object) -> str:
 
 def _every_name(s: tree.Statement) -> Iterator[str]:
     """All that a statement reads or gives a value, its counter too."""
-    if isinstance(s, tree.Arrays):
-        yield from (item.target.name for item in s.items)
-    elif isinstance(s, tree.Named):
-        yield from (name for name, _ in s.items)
-    elif isinstance(s, tree.Equation):
-        yield s.target.name
-        yield from tree.mentioned(s.value)
-    elif isinstance(s, tree.For):
-        yield s.variable
-        yield from (name for inner in s.body for name in _every_name(inner))
+    for inner in tree.flat([s]):
+        yield from tree.defined(inner)
+        if isinstance(inner, tree.Equation):
+            yield from tree.mentioned(inner.value)
+        elif isinstance(inner, tree.For):
+            yield inner.variable
 
 
 def _read(s: tree.Statement) -> Iterator[str]:

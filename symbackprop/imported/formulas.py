@@ -226,9 +226,6 @@ class Formulas:
                 else:
                     options.append((word, value))
         options += [(word, self.value(_plain(word, v))) for word, v in args.items() if word not in order]
-        found = spelled("a", name, values, dict(options))
-        if found is not None:
-            return found[0]
         if _instead(name):
             raise ModelError(_instead(name))
         plain = name.removeprefix("linalg_").removeprefix("special_")

@@ -80,13 +80,18 @@ def parameter_names(module: Any, names: Names, rename: Mapping[str, str]) -> dic
     first = {id(arrays[name]): name for name in chosen}
     for name, value in arrays.items():
         path, _, own = name.rpartition(".")
-        place = str(owners.index(path) + 1) if len(owners) > 1 and path in owners else ""
+        place = numbered(path, owners)
         if id(value) in first:  # one array under two names, as tied weights are
             chosen[name] = chosen[first[id(value)]]
         elif name not in chosen:
             first[id(value)] = name
             chosen[name] = names.free(short_name(own, type(module.get_submodule(path)).__name__, place))
     return chosen
+
+
+def numbered(path: str, owners: Sequence[str]) -> str:
+    """Which module with parameters the one at a path is; nothing where there is but one."""
+    return str(owners.index(path) + 1) if len(owners) > 1 and path in owners else ""
 
 
 def short_name(own: str, kind: str, place: str) -> str:

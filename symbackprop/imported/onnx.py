@@ -17,7 +17,7 @@ import sympy as sp
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import scan
 from symbackprop.errors import MissingExtra, ModelError, UsageError, did_you_mean
-from symbackprop.imported.naming import Names, short_name
+from symbackprop.imported.naming import Names, numbered, short_name
 from symbackprop.imported.onnx_operators import NUMBERS, OPERATORS
 from symbackprop.imported.reading import SIZES, Imported, Reading
 from symbackprop.model.model import Model
@@ -245,8 +245,7 @@ class _Reader:
         owners = [*dict.fromkeys(n.rpartition(".")[0] for n in params if "." in n)]
         for name, array in stored.items():
             op, place = users.get(name, ("", 0))
-            own = name.rpartition(".")[0]
-            number = str(owners.index(own) + 1) if len(owners) > 1 and own in owners else ""
+            number = numbered(name.rpartition(".")[0], owners)
             kind = "Embedding" if (op, place) == ("Gather", 0) else "Norm" if "Normalization" in op else ""
             if name in params or (place in STATISTICS.get(op, ()) and array.ndim):
                 ours = self.names.claim(self.rename[name]) if name in self.rename else \

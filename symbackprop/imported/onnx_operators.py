@@ -18,6 +18,7 @@ import numpy as np
 import sympy as sp
 
 from symbackprop.core import build, functions
+from symbackprop.core.functions.windows import bordered, far, near
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import scan
 from symbackprop.core.numpy_calls import TABLE as NP
@@ -475,10 +476,7 @@ def windows(x: Node, kernel: Any, edges: Any, fill: Any) -> Node:
         axis = 2 + 2 * k
         wide = (kernel[k] - 1) * apart + 1
         behind = max(behind, (count - 1) * stride + wide - shape(x)[axis] - before)
-        around = [x.graph.full(fill, (*x.shape[:axis], n, *x.shape[axis + 1 :])) for n in (before, behind)]
-        parts = [around[0]] * (before > 0) + [x] + [around[1]] * (behind > 0)
-        x = F.concat(*parts, axis=axis) if len(parts) > 1 else x
-        x = F.unfold(x, wide, axis, stride)
+        x = F.unfold(bordered(x, axis, before, behind, fill), wide, axis, stride)
         x = build.slice_axis(build.slice_axis(x, axis, 0, count), axis + 1, 0, kernel[k], apart)
     return x
 
@@ -494,9 +492,8 @@ def even_pads(a: Any) -> dict[str, Any] | None:
     pads = [0] * 2 * rank if auto == "VALID" else a.get("pads", [0] * 2 * rank)
     if rank > 3 or auto.startswith("SAME") or a.get("ceil_mode") or [*pads[:rank]] != [*pads[rank:]]:
         return None
-    given = {"stride": a.get("strides", [1] * rank), "padding": pads[:rank], "dilation": a.get("dilations", [1] * rank)}
-    options = {word: v[0] if len({*v}) == 1 else tuple(v) for word, v in given.items()}
-    return {word: v for word, v in options.items() if word == "stride" or v != (word == "dilation")}
+    given = unusual({"padding": pads[:rank]}, 0) | unusual({"dilation": a.get("dilations", [1] * rank)}, 1)
+    return unusual({"stride": a.get("strides", [1] * rank)}, None) | given
 
 
 @op("MaxPool")
@@ -537,7 +534,7 @@ OPERATORS |= {"GlobalAveragePool": everywhere(F.mean), "GlobalMaxPool": everywhe
               "GlobalLpPool": lambda s, xs, a: F.norm(xs[0], tuple(range(2, xs[0].ndim)), True, order=a.get("p", 2))}
 
 
-def unusual(options: dict[str, Any], usual: int) -> dict[str, Any]:
+def unusual(options: dict[str, Any], usual: int | None) -> dict[str, Any]:
     """Options along every axis, one number where they are equal, without those that are as usual."""
     found = {word: v[0] if len({*v}) == 1 else tuple(v) for word, v in options.items()}
     return {word: v for word, v in found.items() if v != usual}
@@ -721,9 +718,7 @@ def _weights(d: Any, a: Any) -> Any:
     if a.get("mode") == "linear":
         return np.maximum(1 - d, 0)
     sharp = a.get("cubic_coeff_a", -0.75)
-    near = ((sharp + 2) * d - (sharp + 3)) * d**2 + 1
-    far = ((d - 5) * d + 8) * d * sharp - 4 * sharp
-    return np.where(d <= 1, near, np.where(d < 2, far, 0))
+    return np.where(d <= 1, near(d, sharp), np.where(d < 2, far(d, sharp), 0))
 
 
 # -- normalisation
@@ -1027,8 +1022,7 @@ def padded(s: Any, x: Node, pad: Any, mode: str = "constant", value: Any = None)
             x = build.slice_axis(x, axis, low, n - low - high) if low or high else x
             before, behind, n = max(before, 0), max(behind, 0), n - low - high
         if mode == "constant":
-            around = [x.graph.full(value or 0, (*x.shape[:axis], w, *x.shape[axis + 1 :])) for w in (before, behind)]
-            x = F.concat(*([around[0]] * (before > 0) + [x] + [around[1]] * (behind > 0)), axis=axis)
+            x = bordered(x, axis, before, behind, value or 0)
         else:
             places = np.arange(-before, n + behind)
             places = {"replicate": np.clip(places, 0, n - 1), "circular": places % max(n, 1),

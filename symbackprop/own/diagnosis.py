@@ -184,14 +184,10 @@ class Diagnosis:
         steps, and what the consumer itself reads."""
         args = [a for a in edge.consumer.args if a.kind == FLOAT]
         if not self.large:
-            return [*self._floats, *(a for a in args if not self.reference.is_named(a))]
+            return [*self.reference.floats, *(a for a in args if not self.reference.is_named(a))]
         names = {m.base_name(self.reference.names.get(a.id, "")) for a in args} - {""}
         named = [r for n, r in self.reference.rows.items() if m.base_name(n) in names and r.kind == FLOAT]
         return [*named, *(a for a in args if not self.reference.is_named(a))]
-
-    @cached_property
-    def _floats(self) -> list[Node]:
-        return list({r.id: r for r in self.reference.rows.values() if r.kind == FLOAT and r.value is None}.values())
 
     def shadows(self, candidate: Candidate) -> Array | None:
         """How a mistake changes two random projections of the gradient, to first order, which is all where its edges

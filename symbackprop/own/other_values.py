@@ -69,9 +69,8 @@ def substitutions(reference: Reference) -> Iterator[Substitution]:
     """Wrong values for rows: an ε left out or elsewhere; another array of the same shape in place of a named one, or
     the same with the wrong sign."""
     yield from _reaching(_roots(reference))
-    named = [r for r in dict.fromkeys(reference.rows.values()) if r.kind == FLOAT and r.value is None]
-    for old in named:
-        for new in (*named, *_inside(reference, old)):
+    for old in reference.floats:
+        for new in (*reference.floats, *_inside(reference, old)):
             if new is not old and same_shape(new.shape, old.shape):
                 kind, words = m.exchange(old, new, reference.name(old), reference.name(new))
                 yield Substitution(kind, f"{words}, wherever backward reads it", ((old, _of(new)),))
@@ -81,7 +80,7 @@ def substitutions(reference: Reference) -> Iterator[Substitution]:
         yield from (Substitution(m.MISSING_FACTOR, lost, ((old, _changed(old, np.ones_like)),), reach)
                     for reach in (ALONE, UNNAMED, FORWARD) if old.is_leaf)
     yield from _of_other_steps(reference)
-    yield from _relaid([r for r in (*reference.model.upstream.values(), *named) if r.is_leaf], reference)
+    yield from _relaid([r for r in (*reference.model.upstream.values(), *reference.floats) if r.is_leaf], reference)
     yield from _other_axes(reference)
 
 

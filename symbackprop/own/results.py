@@ -195,11 +195,8 @@ def _kind(value: Any) -> str:
     if found is not None:
         return f"an array of the shape {found[0].shape}" if found[0].ndim else "a number"
     word = value.kind if isinstance(value, Thing) else type(value).__name__
-    return "an array of something else than numbers" if word == "ndarray" else f"{_article(word)} {word}"
-
-
-def _article(word: str) -> str:
-    return "an" if word[:1].lower() in tuple("aeiou") else "a"
+    article = "an" if word[:1].lower() in tuple("aeiou") else "a"
+    return "an array of something else than numbers" if word == "ndarray" else f"{article} {word}"
 
 
 def _count(number: int) -> str:

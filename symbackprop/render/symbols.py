@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
-import sympy as sp
-
 from symbackprop.core import maths
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop, nameless_elements
@@ -132,7 +130,8 @@ class Symbols:
                 self.of_loops.setdefault(row.args[0].id, []).append(row)
         found = [row for rows in self.of_loops.values() for row in rows if row.id in derivation.names]
         self.stacks = {derivation.names[row.id]: row for row in found}
-        fixed, counters = [*self.model.sizes, *self.model.functions], _counters(derivation)
+        fixed = [*self.model.sizes, *self.model.functions]
+        counters = {scan.attr.index: scan.attr.length for scan in _scans(derivation)}  # and how far they run
         taken = [*derivation.names.values(), *fixed]
         self.letters = AxisLetters(taken, counters)
         self.loss_name = self._loss_name()
@@ -258,11 +257,6 @@ def _nameless_outside(derivation: Derivation) -> dict[int, Node]:
     pairs = [pair for scan, loop in scans
              for pair in zip(loop.invariants, scan.args[len(scan.args) - len(loop.invariants) :], strict=True)]
     return {leaf.id: row for leaf, row in pairs if row.name is None and not row.is_leaf}
-
-
-def _counters(derivation: Derivation) -> dict[str, sp.Expr]:
-    """The counters of loops, and how far they run."""
-    return {scan.attr.index: scan.attr.length for scan in _scans(derivation)}
 
 
 def _starts(derivation: Derivation) -> dict[int, str]:

@@ -186,7 +186,8 @@ class Program:
         try:
             found = self._log(step, values, ends) if step.log else step.compute(*args)
         except (ValueError, IndexError) as error:  # an empty axis, more axes than NumPy has
-            raise ModelError(f"{label(step.row)} cannot be computed for {_sizes_text(self.sizes)}: {error}") from None
+            sizes = ", ".join(f"{name} = {size}" for name, size in self.sizes.items()) or "these numbers"
+            raise ModelError(f"{label(step.row)} cannot be computed for {sizes}: {error}") from None
         value = _shaped(step, found)
         values[step.row.id] = value if self.watch is None else self.watch(step, args, value)
 
@@ -211,10 +212,6 @@ class Program:
         if length == 0:
             return lambda *arrays: [*arrays[: len(loop.carry)], *[np.zeros((0, *s)) for s in stacks]]
         return partial(row.op.reference, np, loop, evaluate=once, length=length)
-
-
-def _sizes_text(sizes: Sizes) -> str:
-    return ", ".join(f"{name} = {size}" for name, size in sizes.items()) or "these numbers"
 
 
 def largest(value: Any) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import prod
 from string import ascii_lowercase, ascii_uppercase
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import sympy as sp
 
@@ -273,11 +273,16 @@ def _pooled(x: Node, pool: _Pool, fill: sp.Expr, ceil: bool = False) -> Node:
     _, strides, _ = zip(*pool.edges, strict=True)
     for k, (width, step, before) in enumerate(pool.edges, pool.first):
         behind = before + (_over(x.shape[k], width, step, before) if ceil else 0)
-        around = [x.graph.full(fill, (*x.shape[:k], d, *x.shape[k + 1 :])) for d in (before, behind)]
-        parts = [around[0]] * (before != 0) + [x] + [around[1]] * (behind != 0)
-        x = build.concat(parts, k) if len(parts) > 1 else x
+        x = bordered(x, k, before, behind, fill)
     widths = [sp.Integer(k) for k in _several(pool.size, pool.rank, "size", 1)]
     return _windows(x, widths, strides, pool.apart, pool.first)
+
+
+def bordered(x: Node, axis: int, before: DimLike, behind: DimLike, value: Any) -> Node:
+    """A row with so many entries of a number before and behind an axis."""
+    around = [x.graph.full(value, (*x.shape[:axis], n, *x.shape[axis + 1 :])) for n in (before, behind)]
+    parts = [*around[: before != 0], x, *around[1:] * (behind != 0)]
+    return build.concat(parts, axis) if len(parts) > 1 else x
 
 
 def _over(size: Dim, width: int, step: int, before: int) -> Dim:
@@ -489,20 +494,17 @@ def _hat(at: Node, place: Node) -> Node:
 def _cubic(distance: Node, sharp: sp.Expr) -> Node:
     """The weight of a place for a point at a distance from it (Keys 1981)."""
     d, call = whole(distance), distance.graph.call
-    far = call("where", call("less", d, 2), _far(d, sharp), 0)
-    return call("where", call("less_equal", d, 1), _near(d, sharp), far)
+    return call("where", call("less_equal", d, 1), near(d, sharp), call("where", call("less", d, 2), far(d, sharp), 0))
 
 
-def _near(d: Node, sharp: sp.Expr) -> Node:
-    """Keys' weight at a distance of 0 to 1."""
-    weight: Node = ((sharp + 2) * d - (sharp + 3)) * d**2 + 1
-    return weight
+def near(d: Any, sharp: Any) -> Any:
+    """Keys' weight at a distance of 0 to 1, of rows or numbers."""
+    return ((sharp + 2) * d - (sharp + 3)) * d**2 + 1
 
 
-def _far(d: Node, sharp: sp.Expr) -> Node:
+def far(d: Any, sharp: Any) -> Any:
     """Keys' weight at a distance of 1 to 2."""
-    weight: Node = ((d - 5) * d + 8) * d * sharp - 4 * sharp
-    return weight
+    return ((d - 5) * d + 8) * d * sharp - 4 * sharp
 
 
 def _taps(at: Node, place: Node, inside: Callable[[Node], Node]) -> Node:
@@ -510,10 +512,11 @@ def _taps(at: Node, place: Node, inside: Callable[[Node], Node]) -> Node:
     at, call = whole(at), at.graph.call
     first = whole(call("floor", at))
     beyond, sharp = whole(at - first), sp.Rational(-3, 4)
-    by_tap = ((_far, beyond + 1), (_near, beyond), (_near, 1 - beyond), (_far, 2 - beyond))
+    by_tap = ((far, beyond + 1), (near, beyond), (near, 1 - beyond), (far, 2 - beyond))
     weights = [weight(whole(distance), sharp) * call("equal", inside(first + k), place)
                for k, (weight, distance) in enumerate(by_tap, -1)]
-    return sum(weights[1:], weights[0])
+    total: Node = sum(weights[1:], weights[0])
+    return total
 
 
 @function

@@ -162,10 +162,6 @@ register(Op(
 ))
 
 
-def _infer_listed(shape: Shape, args: tuple[Node, ...]) -> tuple[Shape, str]:
-    return shape, FLOAT
-
-
 def _places(shape: Shape) -> Iterator[tuple[int, ...]]:
     """The places of all entries, the last axis fastest."""
     return product(*[range(int(n)) for n in shape])
@@ -197,7 +193,7 @@ register(Op(
     title="listed entries",
     rule=("each number gets its entry",),
     domain="numbers",
-    infer=_infer_listed,
+    infer=lambda shape, args: (shape, FLOAT),
     vjp=_vjp_listed,
     show=lambda node, args: _listed(nested(node.shape, args), node.ndim),
     entry=_entry_listed,

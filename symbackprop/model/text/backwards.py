@@ -4,10 +4,8 @@ filled place by place, or that are turned round behind the loop."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
-from itertools import takewhile
 
-from symbackprop.model.text.tokens import TEXT, Line, Token, ended
+from symbackprop.model.text.tokens import TEXT, Line, Token, body_of, ended
 from symbackprop.model.text.writing import FreeNames, closing, items, words
 
 _FRONT = (["insert", "(", "0", ","], ["appendleft", "("])
@@ -22,15 +20,11 @@ def filled_from_the_front(lines: list[Line]) -> list[int]:
     for k in reversed([k for k, line in enumerate(lines) if line.tokens[0].text == "for"]):
         head = lines[k]
         lines[k] = _in_order(head)
-        end = k + 1 + len([*takewhile(partial(_is_deeper, head), lines[k + 1 :])])
+        end = k + 1 + len(body_of(lines, k))
         filled = [*dict.fromkeys(name for line in lines[k + 1 : end] if (name := _from_the_front(line)))]
         done = [name for name in filled if _rewritten(lines, k, end, name)]
         changed += [head.number] * (bool(done) or lines[k] != head)
     return changed
-
-
-def _is_deeper(head: Line, line: Line) -> bool:
-    return len(line.indent) > len(head.indent)
 
 
 def _in_order(head: Line) -> Line:

@@ -160,7 +160,7 @@ class Builder:
         self.unbuilt |= {s.line for s in tree.flat([statement])} - {failed}
         graph, model, top = self.model.graph, self.model, self.top
         known = (graph.names, graph.functions, model.sizes, top.loops)
-        names = {name for s in tree.flat([statement]) for name in _defines(s)}
+        names = {name for s in tree.flat([statement]) for name in tree.defined(s)}
         self.unknown |= {name for name in names if not any(name in those for those in known)}
 
     def _tell(self, error: ModelError, statement: tree.Statement) -> None:
@@ -405,7 +405,7 @@ class Builder:
     def _defined_later(self, name: str) -> str:
         """That a name is only defined on this line or below, for an error message."""
         for s in tree.flat(self.statements):
-            if s.line >= self.top.line and name in _defines(s):
+            if s.line >= self.top.line and name in tree.defined(s):
                 if s.line == self.top.line:
                     steps = isinstance(s, tree.Equation) and s.target.index is not None
                     hint = f": {name}[0], what it is before the first step, has no value above" if steps else ""
@@ -575,15 +575,6 @@ def _calls(s: tree.Statement) -> Iterator[str]:
     """The functions that a statement calls, loops with all that is in them."""
     whole = [part for inner in tree.flat([s]) for one in tree.parts(inner) for part in tree.all_parts(one)]
     yield from (part.function for part in whole if isinstance(part, tree.Call))
-
-
-def _defines(s: tree.Statement) -> set[str]:
-    """The names that a statement defines, without indices."""
-    if isinstance(s, tree.Equation):
-        return {s.target.name}
-    if isinstance(s, tree.Arrays):
-        return {item.target.name for item in s.items}
-    return {name for name, _ in s.items} if isinstance(s, tree.Named) else set()
 
 
 def _counts_steps(s: tree.For) -> bool:

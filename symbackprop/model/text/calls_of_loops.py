@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from itertools import islice, pairwise, takewhile
+from itertools import pairwise
 
-from symbackprop.model.text.tokens import END, NAME, TEXT, Line, Token, ended
+from symbackprop.model.text.tokens import END, NAME, TEXT, Line, Token, body_of, ended
 from symbackprop.model.text.writing import FreeNames, closing, items, words
 
 _MADE = ("scan", "fori_loop")
@@ -217,15 +217,14 @@ def _gives(writer: _Writer, function: Sequence[Token], lines: Sequence[Line], k:
         value = [*function[1 + next((k for k, token in enumerate(function) if token.is_sign(":")), 0) :]]
     else:
         head = _above(writer.text.defined.get(function[0].text, ()), k)
-        below = islice(lines, head + 1, None) if head is not None else ()
-        own = [*takewhile(lambda line: len(line.indent) > len(lines[head or 0].indent), below)]
+        own = [] if head is None else body_of(lines, head)
         value = [t for t in own[-1].tokens[1:] if t.kind != END] if own and own[-1].tokens[0].text == "return" else []
     return items(value)
 
 
 def _counted(writer: _Writer, lines: Sequence[Line], k: int) -> tuple[int, int, list[Line]] | None:
     """``for i in range(a, n):`` for ``i = a`` and ``while i < n:`` whose last line is ``i += 1``."""
-    head, body = lines[k], [*takewhile(lambda line: len(line.indent) > len(lines[k].indent), lines[k + 1 :])]
+    head, body = lines[k], body_of(lines, k)
     words, counter = [*map(TEXT, head.tokens)], head.tokens[1]
     if counter.kind != NAME or len(words) < 6 or words[2] not in ("<", "<=") or words[-2] != ":" or len(body) < 2:
         return None

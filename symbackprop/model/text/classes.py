@@ -39,8 +39,7 @@ def made(of: Class, name: str, given: Mapping[str, tree.Expr], dims: Collection[
     names, own, body = dict(given), dict[str, tree.Expr](), list[tree.Statement]()
     for s in of.body:
         s = _with(s, names, own)
-        targets = [item.target for item in s.items] if isinstance(s, tree.Arrays) else [
-            s.target] if isinstance(s, tree.Equation) else []
+        targets = tree.targets(s)
         if isinstance(s, tree.Equation) and s.target.index is None and (
                 _is_known(s.value, dims) or (s.value == tree.Name(s.target.name) and not of.several)):
             own[s.target.name] = s.value

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import islice, takewhile
 
-from symbackprop.model.text.tokens import TEXT, Line, Token, ended
+from symbackprop.model.text.tokens import TEXT, Line, Token, body_of, ended
 from symbackprop.model.text.writing import FreeNames, between_commas, closing, items, words
 from symbackprop.records import record
 
@@ -83,7 +83,7 @@ def _with_commas(tokens: tuple[Token, ...], tables: Container[str]) -> tuple[Tok
 
 def _below(lines: Sequence[Line], k: int) -> int:
     """Where what is indented below a line ends."""
-    return k + 1 + len([*takewhile(lambda line: len(line.indent) > len(lines[k].indent), lines[k + 1 :])])
+    return k + 1 + len(body_of(lines, k))
 
 
 def _numbered(lines: Sequence[Line], k: int, counter: str) -> list[tuple[str, str]]:

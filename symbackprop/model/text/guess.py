@@ -52,7 +52,7 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     last = next((s for s in reversed(body) if not isinstance(s, tree.Said)), None)
     if not isinstance(last, tree.Equation):
         raise problem("there is no expression at the end: the last line is the result, as in (y - w*x)^2", 1)
-    names = {e.target.name for e in tree.equations(body)}
+    names = tree.given(body)
     body, sizes = _named_sizes(body)
     plain, known = without_layers(body)
     leaves = [n for n in read_first(plain, taken) if n not in known and n not in _ELEMENTARY]
@@ -76,7 +76,7 @@ def _without_tuples(body: Sequence[tree.Statement], taken: Container[str]) -> tu
     """The equations without ``W, b = params`` of what has no value above and is read nowhere else, where W or b is an
     array; numbers are the entries of one. And what to tell."""
     reads = Counter(n for e in tree.equations(body) for n in tree.mentioned(e.value))
-    given = {e.target.name for e in tree.equations(body)}
+    given = tree.given(body)
     parts = defaultdict[tuple[str, int], list[tree.Equation]](list)
     for e in body:
         thing = _unpacked(e.value) if isinstance(e, tree.Equation) and e.target.index is None else ""
@@ -158,7 +158,7 @@ _NOISE = lazy(r"(.*_)?(noise|eps|epsilon|z)(_.*)?")
 def _with_masks(body: Sequence[tree.Statement]) -> Sequence[tree.Statement]:
     """The equations with ``mask > 0`` for an index that is called a mask, and is given no value."""
     names = {n for part in tree.inside(body) if isinstance(part, tree.Index) for n in tree.mentioned(
-        tree.Tuple(part.items), inside=False) if _MASK.fullmatch(n)} - {e.target.name for e in tree.equations(body)}
+        tree.Tuple(part.items), inside=False) if _MASK.fullmatch(n)} - tree.given(body)
     masks = {n: tree.Compare(">", tree.Name(n), tree.ZERO) for n in names}
 
     def of_masks(expr: tree.Expr) -> tree.Expr:
@@ -210,8 +210,8 @@ def _named_sizes(body: Sequence[tree.Statement]) -> tuple[Sequence[tree.Statemen
                 sizes[s.target.name] = array, place  # type: ignore[union-attr]
             case _:
                 rest.append(s)
-        given |= {e.target.name for e in tree.equations([s])}
-    return rest, {n: size for n, size in sizes.items() if n not in {e.target.name for e in tree.equations(rest)}}
+        given |= tree.given([s])
+    return rest, {n: size for n, size in sizes.items() if n not in tree.given(rest)}
 
 
 def _identity(leaves: Sequence[str], shapes: Shapes) -> tuple[list[tree.Equation], str]:
@@ -314,7 +314,7 @@ def _natural(body: Sequence[tree.Statement], taken: Container[str]) -> tuple[Seq
     body, note = _expected(body)
     parts = tree.inside(body)
     powers = [part for part in parts if isinstance(part, tree.Power) and part.base == _EULER]
-    given = _EULER.name in taken or _EULER.name in [e.target.name for e in tree.equations(body)]
+    given = _EULER.name in taken or _EULER.name in tree.given(body)
     if not powers or parts.count(_EULER) > len(powers) or given:
         return body, note
     return tree.with_values(body, _exponential), f"{note}; e is Euler's number"
@@ -358,7 +358,7 @@ def _refuse_raised(body: Sequence[tree.Statement]) -> None:
 def _refuse_pi(body: Sequence[tree.Statement], taken: Container[str]) -> None:
     """Refuse pi in a program that imports none, but beside a number and in an angle: it may be an array there."""
     parts, pi = tree.inside(body), tree.Name("pi")
-    mine = pi.name in taken or pi.name in {e.target.name for e in tree.equations(body)}
+    mine = pi.name in taken or pi.name in tree.given(body)
     of_library = any(isinstance(part, tree.Member) and isinstance(part.base, tree.Name) and part.base.name in MODULES
                      for part in parts)
     if mine or not of_library:
@@ -400,7 +400,7 @@ def with_own_names(body: Sequence[tree.Statement], text: str) -> Sequence[tree.S
     if not any(isinstance(part, tree.Member) for part in _all_in(body)):
         return body
     own = {name for buffer, names in _GIVEN.findall(text) for name in (buffer, *_ITS_OWN.findall(names))}
-    given = {e.target.name for e in tree.equations(body)}
+    given = tree.given(body)
     body = _without(body, dialect.SELF.name, _read_behind(body) - own)
     for name in _records(body, given):
         body = _without(body, name, set())
@@ -413,7 +413,7 @@ def _read_behind(body: Sequence[tree.Statement]) -> set[str]:
     for s in tree.flat(body):
         read = [part for part in _all_in([s]) if isinstance(part, tree.Member) and part.base == dialect.SELF]
         found |= {part.name for part in read} & given
-        given |= {e.target.name for e in tree.equations([s])}
+        given |= tree.given([s])
     return found
 
 

@@ -125,7 +125,7 @@ class Helpers:
         where ``__init__`` does."""
         if tokens[1].text != _MADE:
             self.taken |= {token.text for before, token in pairwise(tokens) if before.is_sign("(", ",")}
-            usual = _parameters(tokens[2:]) if any(map(_is_word, tokens)) else {}
+            usual = _parameters(tokens[2:]) if any(t.kind == STRING or t.text in WORDS for t in tokens) else {}
             self.words |= {name: value for name, value in (usual or {}).items() if value and is_word(value)}
             known = tokens[1].text in TABLE or tokens[1].text == "softmax"
             return not (self.inside and self.inside[-1]) and not (known and self._is_beside_others(tokens[0].line))
@@ -441,10 +441,6 @@ def _asks(part: tree.Expr, head: Head) -> bool:
         case tree.Call(called, (tree.Name(name) | tree.Call(_, (tree.Name(name),)), *_)) if called == CHOICE:
             return name in head.parameters
     return False
-
-
-def _is_word(token: Token) -> bool:
-    return token.kind == STRING or token.text in WORDS
 
 
 def _changed(found: tuple[Head, tree.Expr], change: Callable[[tree.Expr], tree.Expr]) -> tuple[Head, tree.Expr]:

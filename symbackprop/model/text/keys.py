@@ -93,8 +93,8 @@ class Keys:
     def _given(self, s: tree.Statement) -> Iterator[str]:
         """The names to which a statement gives a value that is not the one under its key, or what is to have it."""
         match s:
-            case tree.Arrays(items=items):
-                yield from [item.target.name for item in items]
+            case tree.Arrays():
+                yield from tree.defined(s)
             case tree.For(variable=name):
                 yield name
             case tree.Equation(target=tree.Target(name), value=value):

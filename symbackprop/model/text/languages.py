@@ -230,7 +230,7 @@ def as_read(statements: Sequence[tree.Statement], spoken: Language) -> tuple[tre
     if spoken is PYTHON:  # or model text, which has functions of Python's libraries too
         declares = any(isinstance(s, tree.Arrays) for s in every)
         return tuple(statements) if declares else tree.with_values(statements, _by_rows)
-    targets = [x.target for s in every for x in _with_targets(s)]
+    targets = [target for s in every for target in tree.targets(s)]
     families = {target.name for target in targets if target.index is not None}
     numbers = {name: s.keyword for s in every if isinstance(s, tree.Named) for name, _ in s.items}
     named = {name for name, keyword in numbers.items() if keyword == "dim"}
@@ -247,10 +247,6 @@ def as_read(statements: Sequence[tree.Statement], spoken: Language) -> tuple[tre
     counting.truths = truths if all(_is_argument(n, values) for n in truths) else {}
     counting.last = next(filter(_is_equation, reversed(every)), None)
     return tree.Written(replace(spoken, counts_down=counting.from_one)), *counting.block(statements)
-
-
-def _with_targets(s: tree.Statement) -> Sequence[tree.Equation | tree.ArrayItem]:
-    return s.items if isinstance(s, tree.Arrays) else (s,) if isinstance(s, tree.Equation) else ()
 
 
 def _is_equation(s: tree.Statement) -> TypeGuard[tree.Equation]:

@@ -6,13 +6,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
-from functools import partial
 from itertools import accumulate, chain, pairwise, takewhile
 from typing import TypeAlias
 
 from symbackprop.model.text.comprehensions import outermost
-from symbackprop.model.text.lists_of_self import OfSelf, is_deeper
-from symbackprop.model.text.tokens import NAME, NUMBER, TEXT, Line, Token, ended, problem
+from symbackprop.model.text.lists_of_self import OfSelf
+from symbackprop.model.text.tokens import NAME, NUMBER, TEXT, Line, Token, body_of, ended, problem
 from symbackprop.model.text.writing import FreeNames, between_commas, closing, words
 
 _MOST_ENTRIES, _MOST_LINES = 20, 400  # of a list, of a text with its loops written out
@@ -186,7 +185,7 @@ class _Lists:
 
     def end(self, lines: Sequence[Line], k: int) -> int:
         """Where what is indented below a line ends."""
-        return k + 1 + len([*takewhile(partial(is_deeper, lines[k]), lines[k + 1 :])])
+        return k + 1 + len(body_of(lines, k))
 
     def steps(self, lines: Sequence[Line], k: int) -> list[Line] | None:
         """The lines of a loop over entries, once for each of them; None of any other line."""

@@ -5,11 +5,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
-from itertools import takewhile
 
 from symbackprop.model.text.comprehensions import repeated_layers
-from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, TEXT, Line, Token, ended
+from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, TEXT, Line, Token, body_of, ended
 from symbackprop.model.text.writing import FreeNames, between_commas, closing, words
 
 _LISTS = ("ModuleList", "ParameterList")
@@ -20,13 +18,9 @@ def with_counts(lines: list[Line]) -> None:
     names of its parameters in ``range(n_layers)``."""
     for k, line in enumerate(lines):
         if line.tokens[0].text == "class":
-            below = [*takewhile(partial(is_deeper, line), lines[k + 1 :])]
+            below = body_of(lines, k)
             counts = _counts(line.tokens[1].text, below, lines)
             lines[k + 1 : k + 1 + len(below)] = [_counted(other, counts) for other in below] if counts else below
-
-
-def is_deeper(head: Line, line: Line) -> bool:
-    return len(line.indent) > len(head.indent)
 
 
 def _counts(name: str, below: Sequence[Line], lines: Sequence[Line]) -> dict[str, Token]:

@@ -36,7 +36,7 @@ class BodyScope(Scope):
         self.symbol, self.python = dim(s.variable), s.by != 0
         self.reverse, self.first, self.last = _bounds(start, stop)
         self.length = sp.expand(self.last - self.first + 1)
-        self.assigned = set(_assigned(s.body))
+        self.assigned = tree.given(s.body)
         self.rows: dict[str, Node] = {}
         self.carry: dict[str, tuple[Node, Node]] = {}
         self.kept: dict[tuple[str, int], str] = {}  # what values of steps further back are called
@@ -322,15 +322,6 @@ def _bounds(start: Any, stop: Any) -> tuple[bool, sp.Expr, sp.Expr]:
     if first.is_positive is not True:
         raise ModelError(f"a loop over a symbolic axis counts from 1, not from {short(first)}")
     return reverse, first, last
-
-
-def _assigned(body: Sequence[tree.Statement]) -> Iterator[str]:
-    """The names that the equations of a body assign."""
-    for s in body:
-        if isinstance(s, tree.Equation):
-            yield s.target.name
-        elif isinstance(s, tree.For):
-            yield from _assigned(s.body)
 
 
 # -- what a loop hands on under a name that has a value before it: ``total += x[i, j]``, in loops in it too

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 
-from symbackprop.model.text.tokens import KIND, NAME, NUMBER, SIGN, STRING, TEXT, Line, Token, partner, problem
+from symbackprop.model.text.tokens import KIND, NAME, NUMBER, SIGN, STRING, TEXT, Line, Token, body_of, partner, problem
 from symbackprop.patterns import lazy
 
 _MOST, _LONGEST = 20, 2000  # steps of a loop, lines of a text that are written out
@@ -58,7 +58,7 @@ def _written_out(lines: Sequence[Line], known: Mapping[str, int], changed: list[
     k = 0
     while k < len(lines):
         head = lines[k]
-        body = _below(lines, k)
+        body = body_of(lines, k)
         counter = head.tokens[1].text if head.tokens[0].text == "for" and len(head.tokens) > 4 else ""
         if not counter or not any(_has(counter, *key) for key in _keys(body) if _is_made(key)):
             yield head
@@ -69,11 +69,6 @@ def _written_out(lines: Sequence[Line], known: Mapping[str, int], changed: list[
         for step in _steps(head, known, len(body)):
             yield from _written_out([_at(line, counter, step) for line in within], known, changed)
         k += 1 + len(body)
-
-
-def _below(lines: Sequence[Line], k: int) -> list[Line]:
-    """The lines in a loop."""
-    return [*takewhile(lambda line: len(line.indent) > len(lines[k].indent), lines[k + 1 :])]
 
 
 def _has(counter: str, line: Line, k: int) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain, takewhile
+from itertools import chain
 
-from symbackprop.model.text.tokens import NAME, TEXT, Line, Token
+from symbackprop.model.text.tokens import NAME, TEXT, Line, Token, body_of
 from symbackprop.model.text.writing import FreeNames, between_commas, closing, items, words
 
 _ROW_BY_ROW, _AXES = "vmap", ["in_axes", "="]
@@ -26,8 +26,7 @@ def mapped(lines: list[Line]) -> None:
 
 def _gives_several(lines: Sequence[Line], k: int) -> bool:
     """Whether a function returns several: of these vmap stacks each."""
-    body = takewhile(lambda line: len(line.indent) > len(lines[k].indent), lines[k + 1 :])
-    return any(line.tokens[0].text == "return" and len(items(line.tokens[1:-1])) > 1 for line in body)
+    return any(line.tokens[0].text == "return" and len(items(line.tokens[1:-1])) > 1 for line in body_of(lines, k))
 
 
 def _of_line(tokens: tuple[Token, ...], defined: set[str], free: FreeNames) -> tuple[Token, ...]:

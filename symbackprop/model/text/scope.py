@@ -219,13 +219,10 @@ class Scope:
             raise NameProblem(f"{target.name!r} is assigned twice in the body of the loop")
         counters = list(self.counters.values())[-len(self.locals) :]
         single = len(counters) == 1
-        name = self.register(target.name, sp.Integer(counters[0])) if single else _nested_name(target.name, counters)
+        nested = target.name + "_".join(map(str, counters))
+        name = self.register(target.name, sp.Integer(counters[0])) if single else nested
         own[target.name] = self.claim(name)
         return name
-
-
-def _nested_name(name: str, counters: Sequence[int]) -> str:
-    return name + "_".join(map(str, counters))
 
 
 class ModelScope(Scope):

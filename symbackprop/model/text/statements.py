@@ -198,7 +198,7 @@ class Reader:
         """The next statement, with what helpers return in the place of their calls."""
         read = self._next(indent, nesting)
         self.given |= {name: keyword for s in read for name, keyword in _given_by(s)}
-        self.members |= {target.name for s in read for target in _made_by(s) if target.index is not None}
+        self.members |= {target.name for s in read for target in tree.targets(s) if target.index is not None}
         return read
 
     def _next(self, indent: str, nesting: int) -> Sequence[tree.Statement]:
@@ -713,7 +713,7 @@ def says_nothing(c: Cursor) -> str:
     word, second = c.now.text, c.after
     if word in ("end", "endfor") and second.kind == END:
         return _END
-    if word in _CLEARS and second.kind in (NAME, END) and not any(map(_is_equal, c.tokens)):
+    if word in _CLEARS and second.kind in (NAME, END) and not any(t.is_sign("=", *UPDATES) for t in c.tokens):
         return _CLEARED
     if second.is_sign(".") and c.tokens[2].text in ("grad", "data") and c.tokens[3].is_sign("=", ".", *UPDATES):
         return _STEP
@@ -739,10 +739,6 @@ def says_nothing(c: Cursor) -> str:
 _SHOWS = ("print", "super", "disp", "fprintf", "println", "library", "require")
 _CLEARS = ("clear", "close", "clc", "using")
 _CLEARED = "the line `{first} …` says nothing here"
-
-
-def _is_equal(token: Token) -> bool:
-    return token.is_sign("=", *UPDATES)
 
 
 _LISTING = ("(", ")", "{", "}", "[", "]", ",", ":", ".")
@@ -911,16 +907,7 @@ def _given_by(statement: tree.Statement) -> Sequence[tuple[str, str]]:
         case tree.Named(keyword=keyword, items=names):
             return [(name, keyword) for name, _ in names]
         case tree.Arrays(role=keyword) | tree.Equation(keyword=keyword):
-            return [(target.name, keyword) for target in _made_by(statement)]
-    return []
-
-
-def _made_by(statement: tree.Statement) -> Sequence[tree.Target]:
-    match statement:
-        case tree.Arrays(items=items):
-            return [item.target for item in items]
-        case tree.Equation(target=target):
-            return [target]
+            return [(target.name, keyword) for target in tree.targets(statement)]
     return []
 
 

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
+from itertools import takewhile
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -112,6 +113,11 @@ class Line(NamedTuple):
     number: int
     indent: str
     tokens: tuple[Token, ...]
+
+
+def body_of(lines: Sequence[Line], head: int) -> list[Line]:
+    """The lines below a head that stand deeper than it does."""
+    return [*takewhile(lambda line: len(line.indent) > len(lines[head].indent), lines[head + 1 :])]
 
 
 TOO_DEEP = "the formulas are nested too deeply: name a part of them"

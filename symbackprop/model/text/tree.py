@@ -288,6 +288,26 @@ def equations(statements: Sequence[Statement]) -> Iterator[Equation]:
     return (s for s in flat(statements) if isinstance(s, Equation))
 
 
+def given(statements: Sequence[Statement]) -> set[str]:
+    """The names to which equations give a value, in loops too."""
+    return {e.target.name for e in equations(statements)}
+
+
+def targets(s: Statement) -> Sequence[Target]:
+    """What a statement itself gives a value: equations, and declarations of arrays."""
+    match s:
+        case Arrays(items=items):
+            return [item.target for item in items]
+        case Equation(target=target):
+            return [target]
+    return []
+
+
+def defined(s: Statement) -> list[str]:
+    """The names of these, and of what is declared without a shape."""
+    return [*[t.name for t in targets(s)], *([name for name, _ in s.items] if isinstance(s, Named) else [])]
+
+
 def loops(statements: Sequence[Statement]) -> Iterator[For]:
     return (s for s in flat(statements) if isinstance(s, For))
 

@@ -358,7 +358,7 @@ class Loops:
 
     def _carry_name(self, plan: Plan, leaf: Node, row: Node, start: Node, names: dict[int, str]) -> str:
         """The name of a carried value: that of the row that is carried, unless another carry has it already."""
-        own, begin, stop = plan.bases.get(row.id), self._begin(plan), plan.loop.stop
+        own, begin, stop = plan.bases.get(row.id), dim_text(plan.loop.before), plan.loop.stop
         if own is None or own in plan.carries or row.id in stop or not self._may_begin(own, begin, start, names):
             wanted = _stem((row.name if row.args else None) or leaf.name or "c")
             own = self.fresh(wanted)
@@ -377,10 +377,6 @@ class Loops:
         spelled = python_name(name + begin)
         own = self.model.graph.names.get(spelled) is start or _stem(names.get(start.id, "")) == spelled
         return own or spelled not in self.taken
-
-    def _begin(self, plan: Plan) -> str:
-        """The index of the value before the first step."""
-        return dim_text(plan.loop.before)
 
     def _name_leaves(self, plan: Plan) -> None:
         loop, t = plan.loop, plan.counter
@@ -413,7 +409,7 @@ class Loops:
         loop = plan.loop
         found: list[Line] = []
         for name, start in zip(plan.carries, scan.args, strict=False):
-            first, at = f"{name}[{self._begin(plan)}]", self.notation.operand(start)
+            first, at = f"{name}[{dim_text(loop.before)}]", self.notation.operand(start)
             if at != first:
                 found.append(Line("let", first, at, start, depth))
         found.append(Line("for", plan.counter, f"{dim_text(loop.begin)}..{dim_text(loop.end)}", scan, depth))

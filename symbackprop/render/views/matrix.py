@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import sympy as sp
-
 from symbackprop.core import formula as f
 from symbackprop.core.accumulate import joined as joined_pads
 from symbackprop.core.facts import is_product
@@ -275,10 +273,7 @@ def contributed(r: Rows, contributions: Sequence[Contribution], own: Node) -> Ma
     """What the paths of one branch add up to; ``own`` is the row of the step itself, written out."""
     def term(row: Node) -> tuple[bool, Math]:
         t = r.split(row) if row is own and row.value is None else r.term(row)
-        return f.is_negative(t.number), r.scaled(abs_number(t.number), t.rest)
+        is_negative = f.is_negative(t.number)
+        return is_negative, r.scaled(-t.number if is_negative else t.number, t.rest)
 
     return r.total(joined_pads([c.value for c in contributions]), term)
-
-
-def abs_number(value: sp.Expr) -> sp.Expr:
-    return -value if f.is_negative(value) else value
