@@ -39,13 +39,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Loop:
-    """``for counter in start..stop:`` and the lines in it. ``from_0`` says that it counts as Python's range does."""
+    """``for counter in start..stop:`` and the lines in it. ``from_0`` says that it counts as Python's range does, or
+    down to 0; ``is_range`` that it is written with one."""
 
     counter: str
     start: str
     stop: str
     body: tuple[Line, ...]
     from_0: bool = False
+    is_range: bool = False
 
 
 def read_lines(text: str, shapes: Mapping[str, Sequence[str]] | None = None) -> tuple[Line, ...]:
@@ -58,8 +60,9 @@ def read_lines(text: str, shapes: Mapping[str, Sequence[str]] | None = None) -> 
     physical = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     joined = _joined(_statements([_PASTED.sub("", raw) for raw in physical]))
     names = (name for k in count(1) if (name := f"part{k}") not in text)
-    flat = [(number, *line) for number, indent, said in joined for line in written_out(indent, said, names)]
-    flat = _with_sizes(_by_number(flat, shapes or {}, names), shapes or {})
+    known = shapes or {}
+    flat = [(number, *line) for number, indent, said in joined for line in written_out(indent, said, names, known)]
+    flat = _with_sizes(_by_number(flat, known, names), known)
     if len(flat) > MAX_LINES:
         raise SyntaxProblem(f"the answers have more than {MAX_LINES} lines")
     return tuple(_block(flat, 0, 0)[0])
@@ -79,15 +82,21 @@ _GIVEN = re.compile(r"(\w+)\s*(?:[-+*/]|//)?=(?!=)")
 def _by_number(flat: Flat, shapes: Mapping[str, Sequence[str]], fresh: Iterator[str]) -> Flat:
     """The lines with loops over the entries of arrays, ``for x, t in zip(X, y):``, as loops over their numbers."""
     result: Flat = []
+    called = list[tuple[int, dict[str, str]]]()  # what entries are called that have the name of an array, and how deep
     for number, indent, text in flat:
+        called = [(deep, words) for deep, words in called if deep < indent]
+        for _, words in called:
+            text = "".join([words.get(word, word) for word in re.split(r"(\w+)", text)])
         match = _OVER.match(text)
         arrays = re.findall(r"\w+", match["arrays"]) if match else []
         size = next((shapes[a][0] for a in arrays if shapes.get(a)), "")
-        if match is None or not size.isidentifier():
+        if match is None or not size.isidentifier() or any(map(str.isdigit, arrays)):
             result.append((number, indent, text))
             continue
         names = re.findall(r"\w+", match["names"])
         counter = names.pop(0) if match["counted"] else next(fresh)
+        called.append((indent, {name: next(fresh) for name in names if name in arrays}))
+        names = [called[-1][1].get(name, name) for name in names]
         result.append((number, indent, f"for {counter} in range({size}):"))
         lines = [f"{name} = {array}[{counter}]" for name, array in zip(names, arrays, strict=False)]
         result += [(number, indent + 1, line) for line in [*lines, *filter(None, [match["rest"].strip()])]]
@@ -298,7 +307,7 @@ def _block(flat: Flat, place: int, indent: int) -> tuple[list[Line], int]:
         if not body:
             raise SyntaxProblem("the loop has no body: indent the lines that belong to it", f"line {number}")
         from_0 = "0" in (start, stop) or stop == "-1 + 1"
-        lines.append(Line(number, text, Loop(counter, start, stop, tuple(body), from_0)))
+        lines.append(Line(number, text, Loop(counter, start, stop, tuple(body), from_0, "range" in head)))
     return lines, place
 
 

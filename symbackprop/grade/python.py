@@ -7,7 +7,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import cast
 
 from symbackprop.core.graph import BOOL, INT
@@ -73,14 +73,15 @@ def _lines(s: ast.stmt, text: str, alone: bool) -> Iterator[str]:
 # -- sums and lists over a range or the entries of arrays
 
 
-def written_out(indent: int, text: str, names: Iterator[str]) -> list[tuple[int, str]]:
+def written_out(indent: int, text: str, names: Iterator[str], arrays: Collection[str]) -> list[tuple[int, str]]:
     """(indentation, text) of the loops that a statement is with ``sum(x * t for x, t in zip(X, y))`` and
-    ``[a[k] for k in range(K)]`` in it, under fresh ``names``; the statement as it is where it has none."""
+    ``[a[k] for k in range(K)]`` in it, under fresh ``names``; the statement as it is where it has none. Of ``arrays``
+    the sizes are known."""
     statements = _parsed(text) if " for " in text and len(text) <= _LONGEST else None
     value = statements[0] if statements and len(statements) == 1 else None
     if not isinstance(value, (ast.Assign, ast.AugAssign)) or _zeros(value.value):
         return [(indent, text)]
-    unrolled = _Unrolled(indent, names)
+    unrolled = _Unrolled(indent, names, arrays)
     statement = unrolled.visit(value)
     return [*unrolled.lines, (indent, ast.unparse(statement))]
 
@@ -88,17 +89,23 @@ def written_out(indent: int, text: str, names: Iterator[str]) -> list[tuple[int,
 class _Unrolled(ast.NodeTransformer):
     """Puts names in the place of sums and lists, and gives the ``lines`` that compute them."""
 
-    def __init__(self, indent: int, names: Iterator[str]) -> None:
-        self.indent, self.names = indent, names
+    def __init__(self, indent: int, names: Iterator[str], arrays: Collection[str]) -> None:
+        self.indent, self.names, self.arrays = indent, names, arrays
         self.lines: list[tuple[int, str]] = []
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         match node:
-            case ast.Call(ast.Name("sum"), [ast.GeneratorExp(value, [a]) | ast.ListComp(value, [a])]) if not a.ifs:
-                return self._looped(value, a, begin=["{0} = 0"], step="{0} += {1}")
+            case ast.Call(ast.Name("sum"), [ast.GeneratorExp(x, [a]) | ast.ListComp(x, [a])]) if self._goes_over(a):
+                return self._looped(x, a, begin=["{0} = 0"], step="{0} += {1}")
             case ast.Call(function, [ast.ListComp()], []) if ast.unparse(function).rpartition(".")[2] in _STACKS:
                 return cast(ast.expr, self.visit(node.args[0]))
         return cast(ast.expr, self.generic_visit(node))
+
+    def _goes_over(self, loop: ast.comprehension) -> bool:
+        """Whether a loop goes over a range, or over the entries of arrays one of which is known."""
+        names = loop.iter.args if isinstance(loop.iter, ast.Call) else [loop.iter]
+        entries = all(isinstance(n, ast.Name) for n in names) and any(ast.unparse(n) in self.arrays for n in names)
+        return _over_range(loop) or (entries and not loop.ifs)
 
     def visit_ListComp(self, node: ast.ListComp) -> ast.expr:
         if len(node.generators) > 1 or not _over_range(node.generators[0]):

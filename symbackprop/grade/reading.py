@@ -11,6 +11,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from symbackprop.core.names import PLACE, text_index, text_name
+from symbackprop.core.shapes import dim, same
 from symbackprop.errors import ModelError, NameProblem, SyntaxProblem
 from symbackprop.grade.lines import Line
 from symbackprop.grade.naming import SHARE, Dictionary, Gradient, Local, Meaning
@@ -42,6 +43,7 @@ _RESTATED = re.compile(  # W = params["W"], N = X.shape[0], W -= 0.1 * dW
     r"""\s*(\w+)\s*=\s*(?:[\w.]+\[["']\1["']\]|[\w.]+\.\1|len\(\w+\)|\w+\.(?:shape\[-?\d\]|size\(-?\d\)))\s*$"""
     r"""|\s*(?:\w+\[["'])?(?=\w+(?:["']\])?\s*-=)(\w+)"""
 )
+_SIZE_OF = re.compile(r"\s*(\w+)\s*=\s*(?:len\()?(\w+)(?:\)|\.shape\[(-?\d)\]|\.size\((-?\d)\))\s*")
 _GROUPED = re.compile(r"\\partial \(([^()]+)\)(?=_)")  # \partial (a^{[1]})_{i}, whose entries are meant
 _DOTTED = re.compile(r"%\*%|(?<=[A-Za-z_)\]'\s])\.(?=[-+*/^](?!=))|(?<=\w\d)\.(?=[-+*/^](?!=))")  # of R's, of Julia's
 _LOSSES = ("L", "J", "E", "Loss", "loss", "f")
@@ -107,6 +109,7 @@ class Reader:
         restated = _RESTATED.match(line.text)
         words = self.dictionary
         known = restated is not None and (restated[1] in words.known or restated[2] in words.reference.targets)
+        known = known and not _is_another_size(line.text, words)
         return line.loop is None and not known and not _DECLARATION.match(line.text)
 
     def read_left(self, line: Line, inside: bool) -> Answer:
@@ -178,6 +181,16 @@ class Reader:
         answer.notes += [n for n in tidy.notes if n not in answer.notes]
         answer.meanings |= tidy.meanings
         return tokens, tidy.words
+
+
+def _is_another_size(text: str, words: Dictionary) -> bool:
+    """Whether ``D = X.shape[0]`` gives a dimension of the model the size of another one."""
+    model, found = words.reference.model, _SIZE_OF.fullmatch(text)
+    row = model.graph.names.get(found[2]) if found is not None and found[1] in model.sizes else None
+    if found is None or row is None:
+        return False
+    axis = int(found[3] or found[4] or 0)
+    return -row.ndim <= axis < row.ndim and not same(row.shape[axis], dim(found[1]))
 
 
 def _says_itself(form: tree.Expr, answer: Answer) -> bool:

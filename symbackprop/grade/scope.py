@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 GIVEN, MENDED = "given", "mended"
 NUMBERS = {"pi": sp.pi, "inf": sp.oo}
+WHOLE = tree.Slice(None, None, None)  # of an axis
 IDENTITY = tree.Name("I")  # the identity matrix, where nothing else is called so
 
 
@@ -174,6 +175,10 @@ class Scope:
         if any(self._has_letter(item) for item in items):
             step = self.element(row, items[:1]) if self.offset(items[0]) and len(items) > 1 else None
             return self._entry(row, items) if step is None else self._entry(step, items[1:])
+        if len(items) > 1 and len(items) <= row.ndim and all(x == WHOLE or self.offset(x) for x in items):
+            places = [None if x == WHOLE else self._at(d, x) for d, x in zip(row.shape, items, strict=False)]
+            if all(k is not None or x == WHOLE for k, x in zip(places, items, strict=True)):
+                return getitem(row, tuple([slice(None) if k is None else k for k in places]))
         place = self._at(row.shape[0], items[0]) if row.shape else None
         if place is None:
             return None
@@ -225,7 +230,7 @@ class Scope:
 
     def _entry_at(self, size: Dim, item: tree.Expr) -> int | None:
         """The place of an entry along an axis; None for the whole axis."""
-        if isinstance(item, tree.Slice) and item == tree.Slice(None, None, None):
+        if item == WHOLE:
             return None
         place = 0 if size == 1 else self._at(size, item)
         if place is None:

@@ -287,13 +287,18 @@ class Session:
             if abs(last - first) >= MAX_STEPS:
                 raise ModelError(f"a loop of {abs(last - first) + 1} steps is too long")
             begin, end = self._bounds(line.loop, counters, MAX_STEPS)
-            more = self.counting.loops if line.loop.from_0 else 0
+            from_0 = line.loop.from_0 or (line.loop.is_range and not self._is_of_the_model(line.loop))
+            more = self.counting.loops if from_0 else 0
             first, last = first + more, last + more
             self._refuse_too_many(line.loop, abs(last - first) + 1, max(first, last))
         except ModelError as error:
             self.unread.append(Answer(line.number, line.text, error=error))
             return range(0)
         return range(first, last + 1) if begin <= end else range(first, last - 1, -1)
+
+    def _is_of_the_model(self, loop: Loop) -> bool:
+        """Whether a loop runs over the steps of a loop of the model, whose arrays may have one more in front."""
+        return bool(set(re.findall(r"[A-Za-z_]\w*", f"{loop.start} {loop.stop}")) & self.dictionary.loops)
 
     def _refuse_too_many(self, loop: Loop, steps: int, highest: int) -> None:
         """Raises a `ModelError` where a loop over a size has steps for which nothing has entries, as range(N + 1) has:

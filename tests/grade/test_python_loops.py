@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from symbackprop.errors import SyntaxProblem
 from symbackprop.grade import grade
 from symbackprop.model.text import parse
 
@@ -34,6 +35,18 @@ param X: A x B
 param Y: B x C
 Z = X @ Y
 loss L = sum(tanh(Z))"""
+
+NET = """dim N
+dim D
+dim H
+data X: N x D
+data y: N
+param W: D x H
+param b: H
+param v: H
+h = tanh(X @ W + b)
+p = h @ v
+loss L = sum((p - y)^2)/(2*N)"""
 
 RIGHT = [
     (RIDGE, """
@@ -346,3 +359,282 @@ def test_a_place_that_is_none_is_told(place: str) -> None:
 ])
 def test_loops_to_another_size_are_not_right(lines: str) -> None:
     assert grade(parse(RIDGE), lines).verdict != "right"
+
+
+OF_A_NET = [
+    """
+e = (p - y)/N
+dv = np.zeros(H)
+for i in range(N):
+    for k in range(H):
+        dv[k] += e[i]*h[i,k]""",
+    """
+e = (p - y)/N
+dW = np.zeros((D,H))
+for i in range(N):
+    for d in range(D):
+        for k in range(H):
+            dW[d,k] += e[i]*v[k]*(1-h[i,k]**2)*X[i,d]""",
+    """
+e = (p - y)/N
+dv = np.ones(H)
+for k in range(H):
+    dv[k] = e @ h[:, k]""",
+    """
+e = (p - y)/N
+dv = np.zeros(H)
+for i in range(N):
+    for k in range(1,H+1):
+        dv[k-1] += e[i]*h[i,k-1]""",
+    """
+N1, D1 = X.shape
+e = (p-y)/N1
+dv = np.zeros(H)
+for i in range(N1):
+    dv += e[i]*h[i]""",
+    """
+db = 0
+for a, t, q in zip(h, y, p):
+    db += (q-t)/N*v*(1-a**2)""",
+    """
+e=(p-y)/N
+dv = 0
+for i, a in enumerate(h):
+    dv += e[i]*a""",
+    """
+e=(p-y)/N
+dv = sum(a*q for a, q in zip(h, e))""",
+    """
+dv = [sum((p[i]-y[i])*h[i][k] for i in range(N))/N for k in range(H)]""",
+    """
+e=(p-y)/N
+dv = np.zeros(H)
+for k in range(H):
+    s = 0
+    for i in range(N):
+        s += e[i]*h[i,k]
+    dv[k] = s""",
+    """
+e=(p-y)/N
+dv = np.zeros_like(v)
+for k in range(len(v)):
+    dv[k] = np.dot(e, h[:,k])""",
+    """
+e=(p-y)/len(y)
+dv = np.zeros(v.shape)
+for k in range(v.shape[0]):
+    dv[k] = np.dot(e, h[:,k])""",
+    """
+e=(p-y)/N
+dv = np.empty(H)
+for k in range(H):
+    dv[k] = np.dot(e, h[:,k])""",
+    """
+e=(p-y)/N
+dv = np.zeros(H)
+for k in reversed(range(H)):
+    dv[k] = np.dot(e, h[:,k])""",
+    """
+e=(p-y)/N
+dv = np.zeros(H)
+for k in range(H):
+    dv[H-1-k] = np.dot(e, h[:,H-1-k])""",
+    """
+db = 0
+for h, p, y in zip(h, p, y):
+    db += (p-y)/N*v*(1-h**2)""",
+    """
+db = 0
+for i, y in enumerate(y):
+    db += (p[i]-y)/N*v*(1-h[i]**2)
+dv = h.T @ (p - y)/N""",
+    """
+e=(p-y)/N
+dv = np.zeros(H)
+for k in 1..H:
+    dv[k] = np.dot(e, h[:,k])""",
+    """
+N, D = X.shape
+e=(p-y)/N
+dv = h.T @ e""",
+    """
+N = len(y)
+e=(p-y)/N
+dv = h.T @ e""",
+]
+
+NOT_OF_A_NET = [
+    """
+e = (p - y)/N
+dW = np.zeros((D,H))
+for i in range(N):
+    for d in range(D):
+        for k in range(H):
+            dW[d,k] = e[i]*v[k]*(1-h[i,k]**2)*X[i,d]""",
+    """
+e = (p - y)/N
+dW = np.zeros((D,H))
+for i in range(N):
+    for d in range(D):
+        for k in range(H):
+            dW[k,d] += e[i]*v[k]*(1-h[i,k]**2)*X[i,d]""",
+    """
+e = (p - y)/N
+dv = np.ones(H)
+for i in range(N):
+    for k in range(H):
+        dv[k] += e[i]*h[i,k]""",
+    """
+e = (p - y)/N
+for i in range(N):
+    dv = np.zeros(H)
+    for k in range(H):
+        dv[k] += e[i]*h[i,k]""",
+    """
+e = (p - y)/N
+dv = np.zeros(H)
+for i in range(N):
+    for k in range(H):
+        dv[k] += e[i]*h[i,k]
+for i in range(N):
+    for k in range(H):
+        dv[k] += e[i]*h[i,k]""",
+    """
+e = (p - y)/N
+dv = np.zeros(H)
+for i in range(N):
+    for k in range(H):
+        dv[k] += e[i]*h[i,k-1]""",
+    """
+e = (p - y)/N
+dv = np.zeros(H)
+for i in range(N):
+    for k in range(1,H):
+        dv[k-1] += e[i]*h[i,k-1]""",
+    """
+e = (p - y)/N
+dv = np.zeros(H)
+for i in range(N):
+    for k in range(1,H+1):
+        dv[k] += e[i]*h[i,k]""",
+    """
+N1, D1 = X.shape
+e = (p-y)/N1
+dv = np.zeros(H)
+for i in range(D1):
+    dv += e[i]*h[i]""",
+    """
+D1, N1 = X.shape
+e = (p-y)/N
+dv = np.zeros(H)
+for i in range(N1):
+    dv += e[i]*h[i]""",
+    """
+D, N = X.shape
+e = (p-y)/N
+dv = np.zeros(H)
+for i in range(N):
+    dv += e[i]*h[i]""",
+    """
+db = 0
+for a, t, q in zip(h, p, y):
+    db += (q-t)/N*v*(1-a**2)""",
+    """
+db = 0
+for a, t, q in zip(h, y, p):
+    db += (q-t)/N*v*(1-a)""",
+    """
+e=(p-y)/N
+dv = sum(a*q for a, q in zip(h, e))/N""",
+    """
+dv = [sum((p[i]-y[i])*h[i][k] for k in range(H))/N for i in range(N)]""",
+    """
+dv = [sum((p[i]-y[i])*h[i][k] for i in range(N-1))/N for k in range(H)]""",
+    """
+e=(p-y)/N
+dv = np.zeros(H)
+for k in range(H):
+    for i in range(k):
+        dv[k] += e[i]*h[i,k]""",
+    """
+e=(p-y)/N
+dv = np.zeros(H)
+s = 0
+for k in range(H):
+    for i in range(N):
+        s += e[i]*h[i,k]
+    dv[k] = s""",
+    """
+e=(p-y)/N
+dv = np.zeros(H)
+for k in range(H):
+    s = 0
+    for i in range(N):
+        s = e[i]*h[i,k]
+    dv[k] = s""",
+    """
+e=(p-y)/len(v)
+dv = np.zeros(v.shape)
+for k in range(v.shape[0]):
+    dv[k] = np.dot(e, h[:,k])""",
+    """
+e=(p-y)/N
+dv = np.zeros(H)
+for k in range(H):
+    dv[H-1-k] = np.dot(e, h[:,k])""",
+    """
+e=(p-y)/N
+dv = np.zeros(H)
+for k in range(3):
+    dv[k] = np.dot(e, h[:,k])""",
+    """
+db = 0
+for h, p, y in zip(h, p, y):
+    db += (p-y)*v*(1-h**2)""",
+    """
+db = 0
+for i, y in enumerate(y):
+    db += (p[i]-y)/N*v*(1-h[i]**2)
+dv = h.T @ (p - y)""",
+    """
+e=(p-y)/N
+dv = np.zeros(H)
+for k in range(1, H):
+    dv[k] = np.dot(e, h[:,k])""",
+    """
+N = len(v)
+e=(p-y)/N
+dv = h.T @ e""",
+    """
+N = X.shape[1]
+e=(p-y)/N
+dv = h.T @ e""",
+]
+
+
+def outcome(lines: str) -> tuple[bool, bool]:
+    """Whether all gradients that the lines are about are right, and whether all lines are read."""
+    report = grade(parse(NET), lines)
+    asked = {n for n in ("dW", "db", "dv") if f"{n} =" in lines}
+    return asked <= {i.name for i in report.items if i.verdict == "right"}, not report.unread
+
+
+@pytest.mark.parametrize("lines", OF_A_NET)
+def test_loops_of_a_net(lines: str) -> None:
+    assert outcome(lines) == (True, True)
+
+
+@pytest.mark.parametrize("lines", NOT_OF_A_NET)
+def test_loops_of_a_net_that_are_wrong(lines: str) -> None:
+    """Overwritten, begun anew or elsewhere, filled at another place or too often, over another size or array."""
+    assert outcome(lines) != (True, True)
+
+
+@pytest.mark.parametrize("lines", [
+    "dv = 0\nfor i, a in enumerate(h, 1):\n    dv += (p[i] - y[i])*a/N", "dv = sum(a*q for a, q in zip(h[1:], p))",
+])
+def test_loops_that_are_not_understood_are_refused(lines: str) -> None:
+    try:
+        assert not outcome(lines)[1]
+    except SyntaxProblem as problem:
+        assert "a loop is written" in str(problem)
