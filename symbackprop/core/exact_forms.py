@@ -804,7 +804,7 @@ def arithmetic(form: f.Formula, args: list[Node], ends: Container[int]) -> f.For
 
 # -- rows
 def root_of_squares(row: Node, ends: Container[int]) -> Node | None:
-    """√(a²) = |a|, √(a² + b²) as a hypotenuse, √(c·Σ a²) as a norm."""
+    """√(a²) = |a|, √(a² + b²) as a hypotenuse, √(Σ a²) as a norm."""
     record = row.function
     if record is None or record.power != sp.Rational(1, 2) or not isinstance(row.form, f.Call):
         return None
@@ -818,14 +818,13 @@ def root_of_squares(row: Node, ends: Container[int]) -> Node | None:
 def _norm(inside: Node, ends: Container[int]) -> Node | None:
     form, rows = arithmetic_of(inside, ends)
     factor, rest = f.split_sign(form)
-    total = rows[rest.index] if isinstance(rest, f.Arg) and (1 / factor).is_nonnegative else None
+    total = rows[rest.index] if isinstance(rest, f.Arg) and factor == 1 else None
     if total is None or is_barrier(total, ends) or not is_sum(total) or is_barrier(total.args[0], ends):
         return None
     square = total.args[0].arithmetic
     if not isinstance(square, f.Pow) or square.exponent != f.lift(2):
         return None
-    norm = build.norm(total.graph.arithmetic(square.base, total.args[0].args), *total.attr)
-    return scaled(norm, sp.sqrt(factor))
+    return build.norm(total.graph.arithmetic(square.base, total.args[0].args), *total.attr)
 
 
 def _of_squares(inside: Node) -> Node | None:

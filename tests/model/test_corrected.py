@@ -540,3 +540,9 @@ def test_slips_of_beginners_have_a_corrected_line(before: str, typed: str, right
 def test_a_number_is_declared_by_its_kind(kind: str) -> None:
     """It was an array along a dimension of that name."""
     assert Model.parse(f"data x: {kind}\nparam w\nloss L = w*x").graph.names["x"].ndim == 0
+
+
+@pytest.mark.parametrize("kind", ["float", "scalar", "real"])
+def test_a_dimension_that_is_called_like_a_kind_is_one(kind: str) -> None:
+    model = Model.parse(f"dim {kind}\ndata x: {kind}\nparam w\nloss L = w*sum(x)")
+    assert model.graph.names["x"].ndim == 1

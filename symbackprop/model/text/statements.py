@@ -196,7 +196,7 @@ class Reader:
 
     def statement(self, indent: str, nesting: int) -> Sequence[tree.Statement]:
         """The next statement, with what helpers return in the place of their calls."""
-        read = self._next(indent, nesting)
+        read = [_of_kinds(s, self.given) for s in self._next(indent, nesting)]
         self.given |= {name: keyword for s in read for name, keyword in _given_by(s)}
         self.members |= {target.name for s in read for target in tree.targets(s) if target.index is not None}
         return read
@@ -995,7 +995,7 @@ def _array(c: Cursor) -> tree.ArrayItem:
         return tree.ArrayItem(name, ())
     if OF_AXES.fullmatch(c.now.text):
         raise c.now.problem(f"a shape is sizes, as in `{name.name}: N x D`, and none for a number", (declared_so,))
-    shape = () if _at_int(c) or c.now.text in _FLOATS else _shape(c)
+    shape = () if _at_int(c) else _shape(c)
     if c.at("<"):
         raise c.now.problem("data with a bound is integers", "int <")
     if not _at_int(c):
@@ -1006,6 +1006,14 @@ def _array(c: Cursor) -> tree.ArrayItem:
                                ("int <",) if shape else (int_behind,))
     c.expect("<", "after int: integer data needs a bound, as in `y: N int < C`")
     return tree.ArrayItem(name, shape, True, size(c))
+
+
+def _of_kinds(s: tree.Statement, given: Container[str]) -> tree.Statement:
+    """Arrays as numbers where ``x: float`` says no more, and no dimension is called so."""
+    if not isinstance(s, tree.Arrays):
+        return s
+    kinds = [(tree.Name(word),) for word in _FLOATS if word not in given]
+    return replace(s, items=tuple([replace(i, shape=()) if i.shape in kinds else i for i in s.items]))
 
 
 def _lists(c: Cursor) -> bool:
