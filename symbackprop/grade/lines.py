@@ -4,7 +4,7 @@ the equations, between dollar signs or in an environment, and the lines of code.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from itertools import chain, count, takewhile
 
@@ -61,11 +61,16 @@ def read_lines(text: str, shapes: Mapping[str, Sequence[str]] | None = None) -> 
     joined = _joined(_statements([_PASTED.sub("", raw) for raw in physical]))
     names = (name for k in count(1) if (name := f"part{k}") not in text)
     known = shapes or {}
+    _refuse_long(joined)
     flat = [(number, *line) for number, indent, said in joined for line in written_out(indent, said, names, known)]
     flat = _with_sizes(_by_number(flat, known, names), known)
+    _refuse_long(flat)
+    return tuple(_block(flat, 0, 0)[0])
+
+
+def _refuse_long(flat: Sized) -> None:
     if len(flat) > MAX_LINES:
         raise SyntaxProblem(f"the answers have more than {MAX_LINES} lines")
-    return tuple(_block(flat, 0, 0)[0])
 
 
 # -- loops over entries, and sizes of arrays as Python asks for them
@@ -73,34 +78,63 @@ def read_lines(text: str, shapes: Mapping[str, Sequence[str]] | None = None) -> 
 Flat = list[tuple[int, int, str]]  # (number, indentation, text) of every statement
 
 _SIZE = re.compile(r"\blen\((?P<of>\w+)\)|\b(?P<array>\w+)\.(?:shape\[(?P<axis>-?\d)\]|size\((?P<torch>-?\d)\))")
-_OVER = re.compile(r"for\s+(?P<names>[\w, ()]+?)\s+in\s+(?P<counted>enumerate\s*\()?\s*(?:zip\s*\()?"
-                   r"(?P<arrays>\w[\w, ]*)\)*\s*:(?P<rest>.*)$")
+_OVER = re.compile(r"\s*(?P<counted>enumerate\s*\()?\s*(?P<zipped>zip\s*\()?(?P<arrays>\w[\w, ]*)\)*\s*:(?P<rest>.*)$")
 _NAMES = re.compile(r"(\w+(?:\s*,\s*\w+)*)\s*=\s*(\w+)(\.shape)?$")  # m, n = X.shape and, with the size found, m = N
-_GIVEN = re.compile(r"(\w+)\s*(?:[-+*/]|//)?=(?!=)")
+_GIVEN = re.compile(r"([^=\[]*?)(?:[-+*/%@]|//|\*\*)?=(?!=)")
+
+
+def _given(text: str) -> set[str]:
+    """The names to which a line gives a value, a loop to what it counts by."""
+    if _is_loop(text):
+        return {*re.findall(r"\w+", text.partition(" in ")[0])[1:]}
+    match = _GIVEN.match(text)
+    return {*re.findall(r"\w+", match[1])} if match is not None else set()
+
+
+def _is_loop(text: str) -> bool:
+    return re.match(r"for\b", text, re.IGNORECASE) is not None
+
+
+def _called(text: str, words: Mapping[str, str]) -> str:
+    """A text with other words."""
+    return "".join([words.get(word, word) for word in re.split(r"(\w+)", text)]) if words else text
 
 
 def _by_number(flat: Flat, shapes: Mapping[str, Sequence[str]], fresh: Iterator[str]) -> Flat:
-    """The lines with loops over the entries of arrays, ``for x, t in zip(X, y):``, as loops over their numbers."""
+    """The lines with loops over the entries of arrays, ``for x, t in zip(X, y):``, as loops over their numbers. An
+    entry that is called like its array has another name, behind the loop too, up to where the name is given anew."""
     result: Flat = []
-    called = list[tuple[int, dict[str, str]]]()  # what entries are called that have the name of an array, and how deep
+    called: dict[str, str] = {}
     for number, indent, text in flat:
-        called = [(deep, words) for deep, words in called if deep < indent]
-        for _, words in called:
-            text = "".join([words.get(word, word) for word in re.split(r"(\w+)", text)])
-        match = _OVER.match(text)
-        arrays = re.findall(r"\w+", match["arrays"]) if match else []
-        size = next((shapes[a][0] for a in arrays if shapes.get(a)), "")
-        if match is None or not size.isidentifier() or any(map(str.isdigit, arrays)):
+        head, sign, tail = text.partition(" in " if _is_loop(text) else "=")
+        head = head if _given(text) else _called(head, called)
+        text = f"{head}{sign}{_called(tail, called)}"
+        loop = _over_entries(" ".join(text.split()), shapes) if _is_loop(text) else None
+        for name in _given(text) & called.keys():
+            del called[name]
+        if loop is None:
             result.append((number, indent, text))
             continue
-        names = re.findall(r"\w+", match["names"])
-        counter = names.pop(0) if match["counted"] else next(fresh)
-        called.append((indent, {name: next(fresh) for name in names if name in arrays}))
-        names = [called[-1][1].get(name, name) for name in names]
+        names, arrays, size, rest = loop
+        counter = names.pop(0) if len(names) > len(arrays) else next(fresh)
+        called |= {name: next(fresh) for name in names if name in arrays}
         result.append((number, indent, f"for {counter} in range({size}):"))
-        lines = [f"{name} = {array}[{counter}]" for name, array in zip(names, arrays, strict=False)]
-        result += [(number, indent + 1, line) for line in [*lines, *filter(None, [match["rest"].strip()])]]
+        lines = [f"{called.get(name, name)} = {array}[{counter}]" for name, array in zip(names, arrays, strict=True)]
+        result += [(number, indent + 1, line) for line in [*lines, *filter(None, [_called(rest, called)])]]
     return result
+
+
+def _over_entries(text: str, shapes: Mapping[str, Sequence[str]]) -> tuple[list[str], list[str], str, str] | None:
+    """(names, arrays, the dimension they have first, what stands behind the colon) of a loop over the entries of
+    arrays, with the counter of ``enumerate`` as the first name; None of any other loop."""
+    head, _, tail = text.partition(" in ")
+    match = _OVER.match(tail)
+    if match is None:
+        return None
+    names, arrays = re.findall(r"\w+", head)[1:], re.findall(r"\w+", match["arrays"])
+    size = next((shapes[a][0] for a in arrays if shapes.get(a)), "")
+    fits = len(names) == len(arrays) + bool(match["counted"]) and (len(arrays) == 1 or match["zipped"])
+    return (names, arrays, size, match["rest"].strip()) if fits and size.isidentifier() else None
 
 
 def _with_sizes(flat: Flat, shapes: Mapping[str, Sequence[str]]) -> Flat:
@@ -110,12 +144,11 @@ def _with_sizes(flat: Flat, shapes: Mapping[str, Sequence[str]]) -> Flat:
     result: Flat = []
     for number, indent, text in flat:
         said = _SIZE.sub(lambda match: _dimension(match, shapes) or match[0], text)
-        if (given := _GIVEN.match(said)) is not None:
-            own.pop(given[1], None)
-        own |= _sizes_taken(said, shapes)
-        if re.match(r"for\b", text, re.IGNORECASE):
-            head, colon, rest = said.partition(":")
-            text = "".join([own.get(word, word) for word in re.split(r"(\w+)", head)]) + colon + rest
+        if _is_loop(text):
+            head, sign, tail = said.partition(" in ")
+            within, colon, rest = tail.partition(":")
+            text = f"{head}{sign}{_called(within, own)}{colon}{rest}"
+        own = {name: size for name, size in own.items() if name not in _given(said)} | _sizes_taken(said, shapes)
         result.append((number, indent, text))
     return result
 
@@ -307,7 +340,8 @@ def _block(flat: Flat, place: int, indent: int) -> tuple[list[Line], int]:
         if not body:
             raise SyntaxProblem("the loop has no body: indent the lines that belong to it", f"line {number}")
         from_0 = "0" in (start, stop) or stop == "-1 + 1"
-        lines.append(Line(number, text, Loop(counter, start, stop, tuple(body), from_0, "range" in head)))
+        is_range = re.search(r"range\s*\(", head) is not None
+        lines.append(Line(number, text, Loop(counter, start, stop, tuple(body), from_0, is_range)))
     return lines, place
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Collection, Iterator
-from typing import cast
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, cast
 
 from symbackprop.core.graph import BOOL, INT
 from symbackprop.errors import SyntaxProblem
@@ -82,8 +82,11 @@ def written_out(indent: int, text: str, names: Iterator[str], arrays: Collection
     if not isinstance(value, (ast.Assign, ast.AugAssign)) or _zeros(value.value):
         return [(indent, text)]
     unrolled = _Unrolled(indent, names, arrays)
-    statement = unrolled.visit(value)
-    return [*unrolled.lines, (indent, ast.unparse(statement))]
+    try:
+        said = ast.unparse(unrolled.visit(value))
+    except RecursionError:  # sums of a thousand terms
+        return [(indent, text)]
+    return [*unrolled.lines, (indent, said)] if unrolled.lines else [(indent, text)]
 
 
 class _Unrolled(ast.NodeTransformer):
@@ -103,7 +106,9 @@ class _Unrolled(ast.NodeTransformer):
 
     def _goes_over(self, loop: ast.comprehension) -> bool:
         """Whether a loop goes over a range, or over the entries of arrays one of which is known."""
-        names = loop.iter.args if isinstance(loop.iter, ast.Call) else [loop.iter]
+        names = [loop.iter]
+        if isinstance(loop.iter, ast.Call):
+            names = loop.iter.args if ast.unparse(loop.iter.func) in ("zip", "enumerate") else []
         entries = all(isinstance(n, ast.Name) for n in names) and any(ast.unparse(n) in self.arrays for n in names)
         return _over_range(loop) or (entries and not loop.ifs)
 
@@ -113,7 +118,10 @@ class _Unrolled(ast.NodeTransformer):
         return self._looped(node.elt, node.generators[0], begin=[], step="{0}[{2}] = {1}")
 
     def _looped(self, value: ast.expr, loop: ast.comprehension, begin: list[str], step: str) -> ast.expr:
-        name, counter = next(self.names), ast.unparse(loop.target)
+        name = next(self.names)
+        own = {n.id: next(self.names) for n in ast.walk(loop.target) if isinstance(n, ast.Name)}
+        loop, value = (cast(Any, _Renamed(own).visit(part)) for part in (loop, value))
+        counter = ast.unparse(loop.target)
         self.lines += [(self.indent, line.format(name)) for line in begin]
         self.lines.append((self.indent, f"for {counter} in {ast.unparse(loop.iter)}:"))
         self.indent += 1
@@ -121,6 +129,16 @@ class _Unrolled(ast.NodeTransformer):
         self.lines.append((self.indent, step.format(name, inner, counter)))
         self.indent -= 1
         return ast.Name(name)
+
+
+class _Renamed(ast.NodeTransformer):
+    """Other names: those of a generator are its own."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self.names = names
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        return ast.Name(self.names.get(node.id, node.id))
 
 
 def _over_range(loop: ast.comprehension) -> bool:

@@ -458,10 +458,11 @@ class Session:
     def _held(self, outcome: Outcome, which: str) -> Node:
         """An array before a line fills an entry of it: 0 where no line says so of a gradient."""
         held = self.outcomes.get(outcome.key)
-        if held is not None and held.error is not None:
-            raise held.error
         if held is not None:
-            return (held.given if which == GIVEN else held.mended)[0]
+            rows, error = (held.given, held.error) if which == GIVEN else (held.mended, held.mended_error)
+            if not rows:
+                raise error or ModelError(f"{outcome.entry.target.name} has no value before an entry of it is filled")
+            return rows[0]
         if not isinstance(outcome.meaning, Gradient):
             raise ModelError(f"no line says what {outcome.entry.target.name} is before an entry of it is filled")
         return self.reference.graph.full(0, self.reference.rows[outcome.row_name].shape)

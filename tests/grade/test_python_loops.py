@@ -363,6 +363,14 @@ def test_loops_to_another_size_are_not_right(lines: str) -> None:
 
 OF_A_NET = [
     """
+n = len(y)
+dv = 0
+for n in range(n):
+    dv += (p[n] - y[n])*h[n]/N""",
+    """
+t = N
+dv = sum(a*(q - t) for a, q, t in zip(h, p, y))/t""",
+    """
 e = (p - y)/N
 dv = np.zeros(H)
 for i in range(N):
@@ -444,11 +452,6 @@ db = 0
 for h, p, y in zip(h, p, y):
     db += (p-y)/N*v*(1-h**2)""",
     """
-db = 0
-for i, y in enumerate(y):
-    db += (p[i]-y)/N*v*(1-h[i]**2)
-dv = h.T @ (p - y)/N""",
-    """
 e=(p-y)/N
 dv = np.zeros(H)
 for k in 1..H:
@@ -464,6 +467,19 @@ dv = h.T @ e""",
 ]
 
 NOT_OF_A_NET = [
+    """
+db = 0
+for i, y in enumerate(y):
+    db += (p[i]-y)/N*v*(1-h[i]**2)
+dv = h.T @ (p - y)/N""",
+    """
+m, n = X.shape
+m, n = n, m
+dv = 0
+for i in range(m):
+    dv += (p[i] - y[i])*h[i]/N""",
+    """
+dv = sum(a*(q - t) for a, q, t in zip(h, p, y))/t""",
     """
 e = (p - y)/N
 dW = np.zeros((D,H))
@@ -631,6 +647,7 @@ def test_loops_of_a_net_that_are_wrong(lines: str) -> None:
 
 
 @pytest.mark.parametrize("lines", [
+    "dv = 0\nfor q in zip(h, p):\n    dv += q*h", "dv = 0\nfor a, q in h, p:\n    dv += q*a",
     "dv = 0\nfor i, a in enumerate(h, 1):\n    dv += (p[i] - y[i])*a/N", "dv = sum(a*q for a, q in zip(h[1:], p))",
 ])
 def test_loops_that_are_not_understood_are_refused(lines: str) -> None:
