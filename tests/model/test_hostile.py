@@ -11,8 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import symbackprop.model.text as package
-from symbackprop.errors import SymbackpropError
+from symbackprop.errors import Place, SymbackpropError
 from symbackprop.model import Model, load, to_text
+from symbackprop.model.text.meant_lines import declared_so
 from tests.counting import ends, steps
 from tests.sweeps import few_in_ci
 
@@ -470,3 +471,11 @@ def test_soup_of_formulas(pieces: list[str]) -> None:
     model = outcome(HEAD + "z = " + " ".join(p for p in pieces if p != "\n") + "\nloss L = sum(z) + w")
     if model is not None:
         assert outcome(to_text(model)) is not None
+
+
+@pytest.mark.parametrize("line", ["x{}+", "data x{}+", "x{}is a{}vector{}?"])
+def test_a_slip_in_a_declaration_among_many_blanks_is_told_at_once(line: str) -> None:
+    """The blanks were parted in all ways: eighty took eight seconds."""
+    text = line.replace("{}", " " * 5_000)
+    with ends():
+        assert declared_so(text, Place(1, 1, 2)) == text

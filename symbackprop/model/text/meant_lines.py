@@ -364,7 +364,7 @@ _KIND = r"(?:[Vv]ector|[Mm]atrix|[Aa]rray|[Tt]ensor|ndarray|scalar|real|number|f
 _ROLE = rf"(?:data|inputs?|features?|targets?|labels?|param(?:eter)?s?|weights?|var(?:iable)?s?|let|{_KIND})"
 _A_SIZE = r"(?!(?:x|by|a|an|of|in|is|size|shape)\b)\w+"
 _LIKE_DECLARED = lazy(
-    rf"(?P<indent>\s*)(?:(?P<role>{_ROLE})\b\s*:?\s*(?=[A-Za-z]))?(?P<name>(?!int\b)[A-Za-z]\w*)\s*"
+    rf"(?:(?P<role>{_ROLE})\b\s*:?\s*(?=[A-Za-z]))?(?P<name>(?!int\b)[A-Za-z]\w*)\s*"
     rf"(?P<sign>[:~=]|\bin\b|\bis\b)?\s*(?:an?\s+)?(?P<kind>{_KIND}\b)?\s*(?:of\s+)?(?:(?:size|shape)\s+)?"
     rf"(?P<bracket>[(\[{{<])?\s*(?P<sizes>{_A_SIZE}(?:(?:\s*[,×*]\s*|\s+(?:x|by)\s+|\s+){_A_SIZE})*)?\s*[)\]}}>]?\s*")
 _LISTED = lazy(rf"\s*({_ROLE})\s*:\s*([A-Za-z]\w*(?:\s*,\s*[A-Za-z]\w*)*)\s*")
@@ -377,14 +377,15 @@ def declared_so(line: str, place: Place) -> str:
     said, listed = line[start:end], _LISTED.fullmatch(line, start, end)
     if listed is not None:
         return f"{line[:start]}{_role(listed[1], listed[2])} {listed[2]}{line[end:]}"
-    found = _LIKE_DECLARED.fullmatch(said)
+    found = _LIKE_DECLARED.fullmatch(" ".join(said.split()))  # runs of blanks would be parted in all ways
     sizes = re.findall(rf"\b{_A_SIZE}", (found["sizes"] or "") if found is not None else "")
     if found is None or (found["sign"] == "=" and not (found["kind"] or " x " in said or " by " in said)) or (
             not sizes and OF_AXES.fullmatch(found["kind"] or "")) or not (
             found["sign"] or found["kind"] or found["bracket"] or all(map(str.isdigit, sizes))):
         return line
     shape = f": {' x '.join(sizes)}" if sizes else ""
-    return f"{line[:start]}{found['indent']}{_role(found['role'], found['name'])} {found['name']}{shape}{line[end:]}"
+    indent = said[: len(said) - len(said.lstrip())]
+    return f"{line[:start]}{indent}{_role(found['role'], found['name'])} {found['name']}{shape}{line[end:]}"
 
 
 def _role(word: str | None, name: str) -> str:
