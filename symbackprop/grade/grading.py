@@ -98,7 +98,7 @@ class Grader:
 
     def _counted_by(self, lines: Sequence[Line]) -> list[str]:
         """The sizes that only loops of the answers run over, as in ``for i in range(N):``."""
-        words = {w for bound in _bounds(lines) for w in re.findall(r"[A-Za-z_]\w*", bound)}
+        words = {*_words_of_bounds(lines)}
         return [n for n in self.model.sizes if n in words and n not in self.loops]
 
     def _fixed(self, loops: Sequence[str], steps: int, apart: bool = False) -> dict[str, int]:
@@ -138,12 +138,12 @@ def _from_0(lines: Sequence[Line]) -> Iterator[bool]:
             yield from _from_0(line.loop.body)
 
 
-def _bounds(lines: Sequence[Line]) -> Iterator[str]:
-    """What stands at both ends of every loop."""
+def _words_of_bounds(lines: Sequence[Line]) -> Iterator[str]:
+    """The names in the bounds of every loop."""
     for line in lines:
         if line.loop is not None:
-            yield from (line.loop.start, line.loop.stop)
-            yield from _bounds(line.loop.body)
+            yield from line.loop.words
+            yield from _words_of_bounds(line.loop.body)
 
 
 def _not_right(report: Report) -> int:

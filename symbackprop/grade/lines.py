@@ -49,6 +49,11 @@ class Loop:
     from_0: bool = False
     is_range: bool = False
 
+    @property
+    def words(self) -> set[str]:
+        """The names in its bounds."""
+        return {*re.findall(r"[A-Za-z_]\w*", f"{self.start} {self.stop}")}
+
 
 def read_lines(text: str, shapes: Mapping[str, Sequence[str]] | None = None) -> tuple[Line, ...]:
     """The statements of a text, of which loops may run over sizes of arrays whose ``shapes`` are known, `len(X)`.

@@ -258,12 +258,15 @@ def read_target(items: Tokens, dictionary: Dictionary, notes: list[str]) -> Targ
 
 def _indices(items: Tokens) -> Tokens:
     """What stands between the brackets of ``[i, j]`` or ``[i][j]``; nothing where it is anything else."""
-    if not items or not items[0].is_sign("["):
-        return []
-    end = closing(items, 0)
-    first, rest = items[1:end], items[end + 1 :]
-    more = _indices(rest)
-    return first if not rest else [*first, sign(","), *more] if more else []
+    found: Tokens = []
+    place = 0
+    while place < len(items):
+        if not items[place].is_sign("["):
+            return []
+        end = closing(items, place)
+        found += [*([sign(",")] if found else []), *items[place + 1 : end]]
+        place = end + 1
+    return found
 
 
 def _bare(items: Tokens) -> Tokens:

@@ -298,12 +298,12 @@ class Session:
 
     def _is_of_the_model(self, loop: Loop) -> bool:
         """Whether a loop runs over the steps of a loop of the model, whose arrays may have one more in front."""
-        return bool(set(re.findall(r"[A-Za-z_]\w*", f"{loop.start} {loop.stop}")) & self.dictionary.loops)
+        return not loop.words.isdisjoint(self.dictionary.loops)
 
     def _refuse_too_many(self, loop: Loop, steps: int, highest: int) -> None:
         """Raises a `ModelError` where a loop over a size has steps for which nothing has entries, as range(N + 1) has:
         a gradient that comes after a loop's last step may be 0, another sample, and another step, is none."""
-        words = {*re.findall(r"[A-Za-z_]\w*", f"{loop.start} {loop.stop}")} & self.fixed.keys()
+        words = loop.words & self.fixed.keys()
         if len(words) != 1 or highest in self.reference.lasts.values():
             return
         n = words.pop()

@@ -70,10 +70,6 @@ for i in range(N):
 for j in range(D):
     dw[j] *= 2/N"""),
     (RIDGE, """
-dw = np.zeros(D)
-for j in range(D):
-    dw[j] = 2*np.dot(r, X[:, j])/N"""),
-    (RIDGE, """
 N, D = X.shape
 dw = np.zeros(D)
 for j in range(D):
