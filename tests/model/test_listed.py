@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from symbackprop.errors import ModelError
-from symbackprop.model.text import parse_alone, to_text
+from symbackprop.model.text import parse, parse_alone, to_text
 from symbackprop.verify.interpreter import evaluate
 from tests.core.helpers import value
+from tests.counting import growth
 
 RNG = np.random.default_rng(5)
 STEP = "h = np.tanh(h @ W + b)"
@@ -171,3 +173,12 @@ def test_a_loop_whose_entries_are_lists_themselves_is_refused() -> None:
     """What the list holds must not become an array that nothing gives a value."""
     with pytest.raises(ModelError):
         parse_alone("M = [[a, b], [c, d]]\ns = 0\nfor r in M:\n    s = s + np.sum(np.array(r)**2)")
+
+
+def test_a_sum_under_a_name_takes_as_long_as_it_is() -> None:
+    """As the lists that it might add it was refused for its depth, and gone through once for each of its signs."""
+    def reading(n: int) -> Callable[[], None]:
+        text = "param w\nb = " + " + ".join(["(w + 1)^2"] * n) + "\nloss L = b"
+        return lambda: parse(text) and None
+
+    assert growth(reading, 700) < 2.1

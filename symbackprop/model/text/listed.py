@@ -257,11 +257,12 @@ class _Lists:
         texts = [*map(TEXT, tokens)]
         if len(texts) == 1:
             return self.entries.get(texts[0])
-        plus = next((j for j, token in enumerate(tokens) if token.is_sign("+")
-                     and not sum(t.is_sign("(", "[") - t.is_sign(")", "]") for t in tokens[:j])), 0)
-        if plus:
-            first, second = self.value(tokens[:plus]), self.value(tokens[plus + 1 :])
-            return None if first is None or second is None else [*first, *second]
+        depths = _depths(tokens)
+        signs = [j for j, token in enumerate(tokens) if token.is_sign("+") and not depths[j]]
+        if signs and signs[0]:
+            added = [self.value(tokens[j + 1 : k]) for j, k in pairwise([-1, *signs, len(tokens)])]
+            lists = [part for part in added if part is not None]
+            return [*chain.from_iterable(lists)] if len(lists) == len(added) else None
         if texts and tokens[0].is_sign("[") and closing(tokens, 0) == len(texts) - 1:
             parts = [part for part in between_commas(tokens[1:-1]) if part]
             return [*parts] if all(map(_is_entry, parts)) else None
@@ -313,9 +314,17 @@ _GIVES = ("=", "+=", "-=", "*=", "/=", ".", "[")
 _OF_LISTS = ("zip", "reversed", "enumerate", "list")
 
 
+def _depths(tokens: Sequence[Token]) -> list[int]:
+    """How many brackets are open in front of each token."""
+    return [0, *accumulate([_DEEPER.get(token.text, 0) for token in tokens])]
+
+
+_DEEPER = {"(": 1, "[": 1, ")": -1, "]": -1}
+
+
 def given_names(line: Line) -> list[str]:
     """The names that a line gives a value, or changes."""
-    depths = [0, *accumulate(token.is_sign("(", "[") - token.is_sign(")", "]") for token in line.tokens)]
+    depths = _depths(line.tokens)
     equal = max((j for j, token in enumerate(line.tokens) if token.is_sign("=") and not depths[j]), default=0)
     several = [token for token in line.tokens[:equal] if token.is_sign(",", "=")]
     if several:
