@@ -516,8 +516,8 @@ def show(given: Given, form: str) -> None:
 @at_option
 @digits_option
 @one_of("--detail", WORDS["detail"], "How much is printed: a board, the chain rule, or every line.", default="full")
-@click.option("--whole", is_flag=True, help="All of what is long: else of more than 1,000 steps or equations, or 200 "
-              "terms, the first and the last.  [json: always]")
+@click.option("--whole", is_flag=True, help="All of what is long: else of more than 1,000 steps or equations, ten "
+              "parts of a formula as one of these, or 200 terms, the first and the last.  [json: always]")
 @click.option("--lr", type=float, metavar="R", help="Gradient descent in numbers at this learning rate.")
 @click.option("--steps", type=click.IntRange(1, 1000), default=1, show_default=True, help="Of that.")
 @one_of("--order", ("1", "2"), "2: second derivatives too.")

@@ -745,15 +745,16 @@ class Joined:
         self.parent[max(a, b)] = min(a, b)
 
 
-def closed_forms(derivation: Derivation, printed: bool = False, totals: Sequence[Node] = ()) -> ClosedForms:
+def closed_forms(derivation: Derivation, printed: bool = False, totals: Sequence[Node] | None = None
+                 ) -> ClosedForms:
     """The gradients of a derivation in shortest form, with what is shown where that is to be ``printed``: looked for
     once, whatever is printed of it. Of a long one the ``totals`` of some steps, over the gradients of the others."""
     known, graph = derivation.shortest, derivation.model.graph
-    key = printed, tuple([row.id for row in totals])
+    key = printed, None if totals is None else tuple([row.id for row in totals])
     if key not in known:
-        part = steps_of(derivation, totals) if totals else whole(derivation)
+        part = whole(derivation) if totals is None else steps_of(derivation, totals)
         with graph.apart():
-            asked = totals or [*derivation.gradients.values(), *_totals(derivation.steps)]
+            asked = [*derivation.gradients.values(), *_totals(derivation.steps)] if totals is None else totals
             known[key] = Closing(part, graph, Space(), {row.id for row in asked} if printed else ()).forms()
     return known[key]
 

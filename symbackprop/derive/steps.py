@@ -71,7 +71,7 @@ class Derivation:
     bodies: dict[int, tuple[Node, ...]] = field(repr=False)
     identities: dict[int, Node] = field(repr=False, default_factory=dict)
     second: Blocks | None = field(repr=False, compare=False, default=None)
-    shortest: dict[tuple[bool, tuple[int, ...]], ClosedForms] = field(
+    shortest: dict[tuple[bool, tuple[int, ...] | None], ClosedForms] = field(
         repr=False, compare=False, init=False, default_factory=dict)
 
     def __repr__(self) -> str:

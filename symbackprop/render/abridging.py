@@ -7,7 +7,7 @@ What is left out is counted, and said, in its place too. Numbers, anchors and th
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from symbackprop.core.maths import Words
 from symbackprop.render.document import Equation, Line, Prose, Step
 
 MOST, SHOWN = 1000, 50  # of more steps, equations or arrays than that, so many are printed at either end
+PARTS = 10  # of a formula, which make one of these: a long one is as much to read as several short ones
 TERMS, FIRST, DEEP = 200, 12, 24  # of more terms so many in front; how deep a formula of as many parts is printed
 DOTS = Words("…")
 LEFT_OUT = f.Call("…", ())
@@ -24,9 +25,15 @@ W = TypeVar("W")
 Numbered = TypeVar("Numbered", Equation, Step)
 
 
-def ends(found: Sequence[T], whole: bool) -> Sequence[T]:
-    """All steps, equations or arrays; of many the first and the last."""
-    return found if whole or len(found) <= MOST else [*found[:SHOWN], *found[-SHOWN:]]
+def ends(found: Sequence[T], whole: bool, form: Callable[[T], f.Formula | None] = lambda _: None) -> Sequence[T]:
+    """All steps, equations or arrays; of many, or of less with long formulas, the first and the last."""
+    return found if whole or not _is_much(found, form) else [*found[:SHOWN], *found[-SHOWN:]]
+
+
+def _is_much(found: Sequence[T], form: Callable[[T], f.Formula | None]) -> bool:
+    if not 2 * SHOWN < len(found) <= MOST:
+        return len(found) > MOST
+    return sum([1 if x is None else max(f.size(x) // PARTS, 1) for x in map(form, found)]) > MOST
 
 
 def with_gaps(found: Sequence[Numbered], missing: Sequence[tuple[int, int]], gap: Callable[[int, int, int], Numbered]
@@ -71,10 +78,9 @@ def dotted_table(rows: Sequence[Sequence[T]], dots: T) -> list[Sequence[T]]:
     return shown if len(shown) <= FIRST + 1 else [*shown[:FIRST], [dots] * len(shown[0]), shown[-1]]
 
 
-def told(steps: int, equations: int) -> tuple[Prose, ...]:
-    """What is left out of a document of so many steps and equations."""
-    parts = [f"{what} {SHOWN + 1} to {count - SHOWN}" for count, what in ((equations, "equations"), (steps, "steps"))
-             if count > MOST]
+def told(found: Mapping[str, tuple[int, int]]) -> tuple[Prose, ...]:
+    """What is left out of a document, by how many steps and equations there are and are shown."""
+    parts = [f"{what} {SHOWN + 1} to {count - SHOWN}" for what, (count, shown) in found.items() if shown < count]
     return ((f"{' and '.join(parts)} are left out here (--whole prints all)",),) if parts else ()
 
 

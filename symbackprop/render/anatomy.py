@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import sympy as sp
 
+from symbackprop.core import formula as f
 from symbackprop.core.graph import STATED, Node
 from symbackprop.core.maths import AtStep, Link, Marked, Math, Num, Relation, Words, equal, transposed, turned, within
 from symbackprop.core.shapes import ONE, Shape
 from symbackprop.derive.closing import closed, closed_forms
 from symbackprop.derive.steps import Derivation
-from symbackprop.render.abridging import DOTS, SHOWN, ends, omitted, spaced, told, with_gaps
+from symbackprop.render.abridging import DOTS, SHOWN, TERMS, abridged, ends, omitted, spaced, told, with_gaps
 from symbackprop.render.closed import ClosedLines
 from symbackprop.render.context import Context, is_loop
 from symbackprop.render.descent import descended, differences
@@ -47,11 +48,11 @@ class Anatomy:
                           as_rows=self.view.rows)
         self.rows = symbols.rows(self.located)
         self.rows.whole = options.whole
-        self.shown = ends(self.located, options.whole)
+        self.shown = ends(self.located, options.whole, lambda s: s.step.total.form if isinstance(s, Located) else None)
         anchors = {s.anchor for s in self.shown}
         self.unprinted = [s for s in self.located if isinstance(s, Located) and s.anchor not in anchors]
-        some = [s.step.total for s in self.shown if isinstance(s, Located)] if self._is_abridged() else []
-        self.closed = closed_forms(derivation, True, some)
+        self.some = self._some()
+        self.closed = closed_forms(derivation, True, self.some)
         symbols.name_closed(self.rows, self.located, self.closed.rows)
         digits = DIGITS if options.digits is None else options.digits
         given = options.values
@@ -60,8 +61,11 @@ class Anatomy:
         self.writer = self.view.make(self.context)
         self.closed_lines = ClosedLines(self.context, self.closed, self.writer, self.view.plain)
 
-    def _is_abridged(self) -> bool:
-        return bool(self.unprinted)
+    def _some(self) -> list[Node] | None:
+        """The gradients that closed forms are sought of, where that is not all: of what is abridged none is."""
+        steps = [s for s in self.shown if isinstance(s, Located)]
+        some = [s.step.total for s in steps if self.options.whole or not _is_abridged(s)]
+        return some if self.unprinted or len(some) < len(steps) else None
 
     def document(self) -> Document:
         forward = self.forward.equations(self.context)
@@ -103,7 +107,7 @@ class Anatomy:
     def emitted(self) -> Context:
         """The gradients as code computes them, in closed form where that is shorter; as they were swept where closed
         forms are only sought of some."""
-        if not self.closed.rules or self._is_abridged():
+        if not self.closed.rules or self.some is not None:
             return self.context
         found = closed(self.derivation, self.closed)
         place = self.context
@@ -119,7 +123,9 @@ class Anatomy:
 
     def _left_out(self) -> tuple[Prose, ...]:
         """What of a long derivation is not printed."""
-        return () if self.options.whole else told(len(self.located), len(self.forward.entries))
+        return () if self.options.whole else told({
+            "equations": (len(self.forward.entries), len(self.forward.shown(False))),
+            "steps": (len(self.located), len(self.shown))})
 
     def _node(self, name: str) -> Node:
         return self.model.graph.names[name]
@@ -275,6 +281,16 @@ class Anatomy:
         if self.model.unreached({name: node}):
             return (zero, ": no path leads from ", of, " to ", loss, ".")
         return (zero, ": a derivative on every path from ", of, " to ", loss, " is 0.")
+
+
+def _is_abridged(s: Located) -> bool:
+    """Whether only some branches of a step are printed, or some terms of one."""
+    if len(s.step.contributions) > TERMS:
+        return True
+    rows = [edge.consumer.form for c in s.step.contributions for edge in c.path]
+    if sum([f.size(form) for form in rows if form is not None]) <= TERMS:  # nothing long can come of it
+        return False
+    return any([abridged(g.local.form) is not g.local.form for g in s.groups if g.local is not None])
 
 
 def with_steps_left_out(found: Sequence[Step], left_out: Iterable[Located]) -> tuple[Step, ...]:

@@ -70,13 +70,17 @@ class Forward:
 
     def equations(self, context: Context) -> tuple[Equation, ...]:
         """All of them, or of many the first and the last."""
-        shown = ends([*enumerate(self.entries, 1)], context.rows.whole)
+        shown = self.shown(context.rows.whole)
         numbers = {number for number, _ in shown}
         missing = [(k, depth) for k, (_, depth) in enumerate(self.entries, 1) if k not in numbers]
         return tuple(with_gaps([
             self._equation(context, number, row, depth) if isinstance(row, Node)
             else self._kept(context, number, row, depth) for number, (row, depth) in shown
         ], missing, _left_out))
+
+    def shown(self, whole: bool) -> Sequence[tuple[int, tuple[Node | Kept, int]]]:
+        """What stands for them here, with their numbers."""
+        return ends([*enumerate(self.entries, 1)], whole, lambda x: x[1][0].form if isinstance(x[1][0], Node) else None)
 
     def _kept(self, context: Context, number: int, kept: Kept, depth: int) -> Equation:
         left, row = Sym(kept.name, tuple(kept.row.shape), kept.row.id), kept.row

@@ -121,6 +121,32 @@ def test_a_short_derivation_is_whole() -> None:
         assert d.printed(form) == d.printed(form, whole=True)
 
 
+def sums(count: int, width: int) -> Derivation:
+    """Equations one after the other, each the square of a sum of so many terms."""
+    lines = "".join([f"h{k + 1} = (h{k} + {' + '.join([f'x**{j + 2}' for j in range(width)])})**2\n"
+                     for k in range(count)])
+    return derive(Model.parse(f"data x\nparam h0\n{lines}loss L = h{count}"))
+
+
+def test_a_long_formula_counts_as_several_short_ones() -> None:
+    """Of 300 short equations all are printed; of as many, half of which take several lines each, the ends. What is
+    found of these is short."""
+    short, long = sums(150, 1), sums(150, 20)
+    for form in FORMATS.keys() - {"json"}:
+        assert short.printed(form) == short.printed(form, whole=True)
+        page = re.sub(r"\s+|\\allowbreak|\{\}", " ", long.printed(form))
+        assert "equations 51 to 251 are left out here" in page, form
+    assert [e.number for e in document(long).forward] == [*range(1, 52), *range(252, 302)]
+    assert len(document(long).steps) == 302
+    assert document(long).forward[:50] == document(long, whole=True).forward[:50]
+    assert '"number": 200' in long.to_json()
+
+
+def test_of_less_than_both_ends_nothing_is_left_out() -> None:
+    d = sums(45, 60)
+    assert [e.number for e in document(d).forward] == [*range(1, 92)]
+
+
 def test_a_step_behind_the_gap_begins_with_a_gradient_by_its_name() -> None:
     first = document(layers()).steps[51]
     consumer = f"dL/d{text(first.path[2])}"  # type: ignore[arg-type]
@@ -221,6 +247,22 @@ def loops(count: int, step: str) -> Derivation:
 def test_only_what_is_printed_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     d = loops(60, "tanh(w{k}*h{k}x[t-1] + {k}*x[t])")
     assert solved(monkeypatch, lambda: document(d)) < 100
+
+
+@pytest.mark.parametrize("of", ["x/(w + {})", "exp(w*x*{})", "where(w > {}, w*x, w)"])
+def test_of_what_is_abridged_no_closed_form_is_sought(monkeypatch: pytest.MonkeyPatch, of: str) -> None:
+    """It would be one sum more of which nobody sees but the ends."""
+    few, many = terms(of, 30), terms(of)
+    assert not solved(monkeypatch, lambda: document(many))
+    assert solved(monkeypatch, lambda: document(few)) and solved(monkeypatch, lambda: document(many, whole=True))
+    assert not any(x.kind in ("closed", "part") for s in document(many).steps for x in s.lines)
+
+
+def test_of_a_long_stack_no_closed_form_is_sought(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only of the stack itself."""
+    parts = ", ".join([f"w*x**{k}" for k in range(300)])
+    d = derive(Model.parse(f"data x\nparam w\nv = stack({parts})\nloss L = sum(v**2)"))
+    assert solved(monkeypatch, lambda: document(d)) == 1
 
 
 def test_loops_whose_bodies_are_alike_are_closed_once(monkeypatch: pytest.MonkeyPatch) -> None:
