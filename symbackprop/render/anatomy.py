@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import sympy as sp
@@ -49,8 +49,8 @@ class Anatomy:
         self.rows = symbols.rows(self.located)
         self.rows.whole = options.whole
         self.shown = ends(self.located, options.whole, lambda s: s.step.total.form if isinstance(s, Located) else None)
-        anchors = {s.anchor for s in self.shown}
-        self.unprinted = [s for s in self.located if isinstance(s, Located) and s.anchor not in anchors]
+        printed = {s.anchor for s in _with_headings(self.located, {s.anchor for s in self.shown})}
+        self.unprinted = [s for s in self.located if s.anchor not in printed]
         self.some = self._some()
         self.closed = closed_forms(derivation, True, self.some)
         symbols.name_closed(self.rows, self.located, self.closed.rows)
@@ -293,7 +293,17 @@ def _is_abridged(s: Located) -> bool:
     return any([abridged(g.local.form) is not g.local.form for g in s.groups if g.local is not None])
 
 
-def with_steps_left_out(found: Sequence[Step], left_out: Iterable[Located]) -> tuple[Step, ...]:
+def _with_headings(located: Sequence[Located | LoopMark], anchors: Collection[str]) -> Iterator[Located | LoopMark]:
+    """The steps of these anchors, and the headings of the loops that they stand in."""
+    inside = 0  # how deep in loops what was found last stands
+    for s in reversed(located):
+        if s.anchor in anchors or (isinstance(s, LoopMark) and s.depth < inside):
+            inside = s.depth
+            yield s
+        inside = min(inside, s.depth)
+
+
+def with_steps_left_out(found: Sequence[Step], left_out: Iterable[Located | LoopMark]) -> tuple[Step, ...]:
     """Steps with what stands for others that are not printed."""
     return tuple(with_gaps(found, [(s.number, s.depth) for s in left_out], _steps_left_out))
 

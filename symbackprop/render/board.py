@@ -104,8 +104,8 @@ class Board(Anatomy):
             [s for s in found if (s.anchor not in early) == last],
             [s for s in self.unprinted if self._is_asked(s) == last])])
 
-    def _is_asked(self, s: Located) -> bool:
-        return s.step.target.name in self.context.wanted and not s.depth
+    def _is_asked(self, s: Located | LoopMark) -> bool:
+        return isinstance(s, Located) and s.step.target.name in self.context.wanted and not s.depth
 
     def _step(self, s: Located) -> Step:
         whole = super()._step(s)

@@ -244,6 +244,18 @@ def loops(count: int, step: str) -> Derivation:
     return derive(Model.parse(f"dim T\ndata x: T\nparam {weights}\n{lines}loss L = {added}"))
 
 
+@pytest.mark.parametrize("detail", ["brief", "board"])
+def test_headings_of_loops_are_left_out_with_their_steps(detail: str) -> None:
+    """All but that of a loop of which some steps are printed."""
+    d = loops(130, "tanh(w{k}*h{k}x[t-1] + {k}*x[t])")
+    few, whole = (document(d, detail=detail, whole=x).steps for x in (False, True))
+    counts = [[s.role for s in steps].count("loop") for steps in (few, whole)]
+    assert 10 < counts[0] < 15 and counts[1] == 130
+    for k, s in enumerate(few):
+        below = [x for x in few[:k] if x.depth < s.depth]
+        assert not s.depth or below[-1].role == "loop"
+
+
 def test_only_what_is_printed_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     d = loops(60, "tanh(w{k}*h{k}x[t-1] + {k}*x[t])")
     assert solved(monkeypatch, lambda: document(d)) < 100
