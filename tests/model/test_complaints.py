@@ -173,6 +173,25 @@ def test_a_line_that_the_one_above_mends_is_not_its_own_correction() -> None:
     assert [line for line in lines if line.endswith("corrected")] == ["    param q: H; Z = q * b   corrected"]
 
 
+@pytest.mark.parametrize(("typed", "right"), [
+    ("param 2q: H\nZ = q2 * b\nA = q2 + 1\nloss L = sum(A)", "param q2: H"),
+    ("data q: N, H\nloss L = sum(q @ b)", "data q: N x H"), ("parm q: H\nloss L = sum(q * b)", "param q: H"),
+    ("q = <b, b>\nr = q**2\nloss L = r", "q = sum(b * b)"),
+])
+def test_nothing_is_said_of_a_line_that_the_corrected_one_mends(typed: str, right: str) -> None:
+    assert [line for line in told(typed) if "error: " in line or line.endswith("corrected")][1:] == [
+        f"    {right}   corrected"]
+
+
+@pytest.mark.parametrize("typed", ["param 2: H", "param 3, q: H"])
+def test_a_number_is_no_name_in_part(typed: str) -> None:
+    assert not any(line.endswith("corrected") for line in told(f"{typed}\nloss L = sum(b)"))
+
+
+def test_a_size_is_said_where_a_dimension_is_declared() -> None:
+    assert "a size of it stands there: dim N = 4" in told("N = 5\nloss L = sum(b)")[0]
+
+
 def test_many_errors_are_counted() -> None:
     lines = told("".join(f"Z{k} = Y\n" for k in range(15)))
     assert sum("is not declared" in line for line in lines) == 10 and lines[-1] == "… and 5 more"

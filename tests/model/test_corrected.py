@@ -405,6 +405,7 @@ OFFERED: list[tuple[str, Callable[[Any], Any] | None]] = [
     ("q = S^-1 w\nloss L = sum(q)", lambda n: np.linalg.solve(n.S,n.w).sum()),
     ("q = w ⊗ v\nloss L = sum(q * W)", lambda n: (np.outer(n.w,n.v)*n.W).sum()),
     ("q = ⟨w, v⟩\nloss L = q", lambda n: n.w@n.v),
+    ("loss L = <w, v> + 2 * <v, v>", lambda n: n.w@n.v + 2*n.v@n.v),
     ("q = tnah(w)\nloss L = sum(q)", lambda n: np.tanh(n.w).sum()),
     ("q = sigmod(w)\nloss L = sum(q)", lambda n: s(n.w).sum()),
     ("q = np.c_[X, Y]\nloss L = sum(q)", lambda n: n.X.sum()+n.Y.sum()),

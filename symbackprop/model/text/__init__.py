@@ -100,11 +100,15 @@ def mended(errors: Sequence[ModelError], text: str, read: Callable[[str], Read],
     names of sizes, no line declares."""
     typed = [line if "<-" in line and line.isascii() else readable(line) for line in physical_lines(text)]
     spoken = language(text)
-    lines = [*typed]  # with the corrections of the lines above
-    read, told, sure = _sparingly(read, spoken), list[str](), True
+    lines, firm = [*typed], [*typed]  # with the corrections of the lines above; without declarations that are guessed
+    read, told, sure, kept = _sparingly(read, spoken), list[str](), True, list[ModelError]()
     for k, error in enumerate(errors):
-        if k >= MOST and not sure:  # nobody is shown the rest
+        if len(kept) >= MOST and not sure:  # nobody is shown the rest
+            kept += errors[k:]
             break
+        if firm != typed and _is_mended(error, firm, read):
+            continue
+        kept.append(error)
         error.place = error.place or _about(error, typed)
         if error.place is not None:
             line = lines[error.place.line - 1] = typed[error.place.line - 1]
@@ -113,6 +117,9 @@ def mended(errors: Sequence[ModelError], text: str, read: Callable[[str], Read],
             sure &= of_paper
             told.append(f"{error.where}: is read as {shown.strip()}")
             lines[error.place.line - 1] = right or line
+            if not isinstance(error, NotDeclared):
+                firm[error.place.line - 1] = right or line
+    errors = kept
     model, wrong, _ = read("\n".join(lines)) if sure and told else (Model(), errors, set[int]())
     if wrong and {e.line for e in wrong}.isdisjoint(e.line for e in errors):  # an expression's are told one by one
         try:
@@ -125,6 +132,12 @@ def mended(errors: Sequence[ModelError], text: str, read: Callable[[str], Read],
     for note in told:
         model.remark(note)
     return model
+
+
+def _is_mended(error: ModelError, lines: Sequence[str], read: Callable[[str], Read]) -> bool:
+    """Whether nothing is wrong with the line of an error where those above it are corrected."""
+    _, wrong, unbuilt = read("\n".join(lines))
+    return error.line not in unbuilt and all(e.line != error.line for e in wrong)
 
 
 def _right(error: ModelError, place: Place, lines: Sequence[str], read: Callable[[str], Read],

@@ -37,6 +37,7 @@ from symbackprop.model.text.meant_lines import (
     combined_conditions,
     compared_twice,
     entries_from_one,
+    inner_product,
     is_of_angles,
     left_out,
     with_branches,
@@ -350,7 +351,7 @@ def _atom(c: Cursor) -> tree.Expr:
         return _opposite(c, token, _sign(c))
     if token.text == "'":
         raise c.unexpected("a ' is a transpose and follows an array; strings take double quotes", named=True)
-    raise c.unexpected("expected a value")
+    raise c.unexpected("expected a value", instead=(inner_product,) if c.at("<") else ())
 
 
 def _entries(c: Cursor) -> dict[str, tree.Expr]:

@@ -25,6 +25,7 @@ from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import formula_of
 from symbackprop.model.text.guessed_shapes import Known, Shapes, needs_arrays
 from symbackprop.model.text.languages import language, with_its_signs
+from symbackprop.model.text.meant_lines import printed
 from symbackprop.model.text.scope import ModelScope
 from symbackprop.model.text.statements import GRADIENTS, KEYWORDS, UPDATES, Reader, counted, says_nothing
 from symbackprop.model.text.tokens import NAME, TEXT, Cursor, Line, Token, logical_lines, problem
@@ -51,7 +52,8 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     note += said
     last = next((s for s in reversed(body) if not isinstance(s, tree.Said)), None)
     if not isinstance(last, tree.Equation):
-        raise problem("there is no expression at the end: the last line is the result, as in (y - w*x)^2", 1)
+        raise problem("there is no expression at the end: the last line is the result, as in (y - w*x)^2", 1,
+                      instead=[printed])
     names = tree.given(body)
     body, sizes = _named_sizes(body)
     plain, known = without_layers(body)

@@ -99,6 +99,7 @@ def rewritten(pattern: str | re.Pattern[str], new: str | Callable[[re.Match[str]
     return lambda line, place: found.sub(new, line)
 
 
+printed = rewritten(r"(?<![\w.])print\((.*)\)\s*;?\s*$", r"\1")
 factorial = rewritten(r"(\w+|\([^()]*\))!(?!=)", r"factorial(\1)")
 _RIGHT_BEFORE = r"([A-Za-z][^\Wᵀ]*|\([^()]*\))⁻¹"  # S alone of xᵀS⁻¹
 inverse = rewritten(rf"{_RIGHT_BEFORE}[ ]*(?=([\w(])?)",  # K⁻¹w
@@ -119,7 +120,7 @@ product_with_turned = rewritten(  # v vᵀ of vectors, unless a sign or a functi
     r"([a-z]\w*)\s+([a-z]\w*)(?:\^T\b|\.T\b|ᵀ)",
     lambda found: found[0] if found[1] else f"outer({found[2]}, {found[3]})")
 outer_product = rewritten(r"(\w+)\s*⊗\s*(\w+)", r"outer(\1, \2)")
-inner_product = rewritten(r"⟨([^,⟨⟩]*),\s*([^,⟨⟩]*)⟩", r"sum(\1 * \2)")
+inner_product = rewritten(r"[⟨<]([^,⟨⟩<>]*),\s*([^,⟨⟩<>]*)[⟩>]", r"sum(\1 * \2)")
 negated = rewritten(r"¬\s*(\w+|\([^()]*\))", r"(1 - \1)")
 raised_inverse = rewritten(r"\b([A-Z]\w*|\([^()]*\))\s*\^\s*(?:-1|\(-1\)|\{-1\})\s*(?=([\w(])?)",  # S^-1 w
                            lambda found: f"inv({found[1].strip('()')})" + (" @ " if found[2] else " "))
@@ -397,6 +398,13 @@ def _role(word: str | None, name: str) -> str:
 
 OF_AXES = lazy("[Vv]ector|[Mm]atrix|(?:nd)?[Aa]rray|[Tt]ensor")  # which say how many there are, or not even that
 _OF_DATA = ("data", "input", "feature", "target", "label")
+
+
+def number_behind(line: str, place: Place) -> str:
+    """The line with ``w2`` for ``2w``, which is no name."""
+    before, first, behind = place.cut(line)
+    found = re.match(r"[A-Za-z]\w*", behind)
+    return line if found is None else f"{before}{found[0]}{first}{behind[found.end() :]}"
 
 
 def int_behind(line: str, place: Place) -> str:

@@ -25,6 +25,7 @@ from symbackprop.model.text.meant_lines import (
     inverse,
     left_out,
     negated,
+    number_behind,
     opposite,
     outer_product,
     power_behind,
@@ -481,7 +482,7 @@ class Cursor:
 
     def word(self, why: str) -> Token:
         if self.now.kind != NAME:
-            raise self.unexpected(f"expected {why}")
+            raise self.unexpected(f"expected {why}", instead=(number_behind,) if self.now.kind == NUMBER else ())
         return self.take()
 
     def declared(self, why: str) -> str:
