@@ -47,6 +47,7 @@ def told(text: str) -> list[str]:
         ("Z = X b2", "      ^^", "param b2; Z = X * b2"),
         ("Z = W b", "      ^", None),
         ("Z = b b", "      ^", "Z = b * b"),
+        ("Z = 2^-1 @ b", "    ^^^^^^^^", None),  # an error from within
         ("loss Z = X @ W.T", "         ^^^^^^^", "loss Z = mean(X @ W.T)"),
         ("Z = X & b", "    ^^^^^", None),
         ("Z = where(b > 0 & b < 1, b, 0)", "                ^", "Z = where((b > 0) & (b < 1), b, 0)"),

@@ -87,7 +87,7 @@ def _is_operand(value: Any) -> bool:
 def graph_of(*args: Any) -> Graph:
     """The graph that the arguments belong to, which may be lists of rows."""
     found = next(_graphs(args), None)
-    if any(isinstance(a, Iterator) for a in args):
+    if any([not isinstance(a, Node) and isinstance(a, Iterator) for a in args]):
         raise TypeError("a generator is no array: give a list; Python's own sum and max are builtins.sum, builtins.max")
     if found is None:
         raise TypeError("at least one argument has to be a row of a model")

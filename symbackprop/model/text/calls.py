@@ -69,6 +69,21 @@ class Callee:
         kinds = [p.kind for p in self.parameters]
         return kinds.index(Parameter.VAR_POSITIONAL) if Parameter.VAR_POSITIONAL in kinds else len(kinds)
 
+    @cached_property
+    def arrays(self) -> Sequence[bool]:
+        """Which of its parameters are one array each; NumPy's own functions say so by their names alone."""
+        return [RULES.get(str(p.annotation)) in (Place.row, Place.operand) or p.name in numpy_calls.ONE_ARRAY
+                for p in self.parameters]
+
+    @cached_property
+    def sizes(self) -> Sequence[bool]:
+        """Which of them are sizes."""
+        return [RULES.get(str(p.annotation)) in (Place.size, Place.sizes) for p in self.parameters]
+
+    def by_place(self, of: Sequence[bool], count: int) -> Sequence[bool]:
+        """What is known of its parameters, for so many arguments by place as there are parameters for."""
+        return [*of[: self.several], *[*of[self.several : self.several + 1]] * (count - self.several)][:count]
+
     def bound(self, given: Sequence[Value], options: Mapping[str, Value]) -> dict[str, Any]:
         """The arguments by the names of the parameters; `TypeError` where they do not fit."""
         if not options and len(given) == len(self.parameters) == self.most:  # all by place, as of nearly every call
@@ -270,26 +285,16 @@ def _fits(found: Callee, args: Sequence[Value], graph: Graph) -> bool:
 
 
 def asked_arrays(found: Callee | None, count: int) -> list[bool]:
-    """Which of so many arguments by place are one array each; NumPy's own functions say so by their names alone. One
-    argument in the place of any number, as concat takes them, is what lists them."""
-    given = _by_place(found, count)
-    asked = [RULES.get(str(p.annotation)) in (Place.row, Place.operand) or p.name in numpy_calls.ONE_ARRAY
-             for p in given]
-    several = bool(given) and given[0].kind is Parameter.VAR_POSITIONAL
-    return [False] if several and count == 1 else [*asked, *[False] * count][:count]
+    """Which of so many arguments by place are one array each. One argument in the place of any number, as concat takes
+    them, is what lists them."""
+    if found is None or (count == 1 and not found.several):
+        return [False] * count
+    return [*found.by_place(found.arrays, count), *[False] * count][:count]
 
 
 def asked_sizes(found: Callee | None, count: int) -> list[bool]:
     """Which of so many arguments by place are sizes."""
-    return [RULES.get(str(p.annotation)) in (Place.size, Place.sizes) for p in _by_place(found, count)]
-
-
-def _by_place(found: Callee | None, count: int) -> list[Parameter]:
-    """The parameters of so many arguments by place, as far as there are."""
-    if found is None:
-        return []
-    places, several = found.parameters, found.several
-    return (places[:several] + places[several : several + 1] * (count - several))[:count]
+    return [] if found is None else [*found.by_place(found.sizes, count)]
 
 
 def _checked(found: Callee, given: dict[str, Any], graph: Graph) -> tuple[list[Any], dict[str, Any]]:

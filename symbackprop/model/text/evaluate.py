@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import chain, count, starmap
+from itertools import count
 from typing import Any, Protocol, TypeGuard
 
 import sympy as sp
@@ -149,12 +149,13 @@ class Evaluator:
         for sign, part in expr.rest:
             turned = isinstance(left, tree.Transpose) and has_axes(right) and right.ndim == 1
             row = turned or (row and has_axes(value))
-            powers = [(left, right), (part, right := self.operand(part))]
+            last, right = right, self.operand(part)
             if left is expr.first:
                 self.refuse_lists((left, part), sign, (value, right))
-            told = warnings.of_transposed(sign, left, part, value, right)
-            for warning in chain(told, warnings.of_quotients(sign, left), warnings.of_inverses(sign, *powers)):
-                self.scope.remark(warning)
+            if sign in warnings.OF_SIGNS:
+                for warning in warnings.OF_SIGNS[sign](warnings.Factors(left, part, value, last, right)):
+                    self.scope.remark(warning)
+            raised = _is_raised(left, last) or _is_raised(part, right)
             left = part
             if isinstance(value, Node) and isinstance(right, Node):
                 terms = terms or Terms(value)
@@ -166,7 +167,7 @@ class Evaluator:
                 self.scope.remark(warning)
             try:
                 if sign == tree.BESIDE:
-                    sign = _beside(value, right, row, entries or any(starmap(_is_raised, powers)))
+                    sign = _beside(value, right, row, entries or raised)
                     self.scope.multiplied(part.place, sign)
                 entries = sign != "@" and has_axes(value) and has_axes(right)
                 value = binary(sign, value, right, self.graph)
@@ -180,6 +181,8 @@ class Evaluator:
         """``[a, b] + [c]`` is one list behind the other in Python, ``[a, b] * 2`` a list twice: arrays add and multiply
         entries."""
         listed = [*map(self.is_list, sides)]
+        if not any(listed):
+            return
         if sign == "+" and all(listed):
             raise ModelError("+ of two lists puts one behind the other in Python, and adds entries of arrays: write "
                              "concat(a, b), or np.array(a) + np.array(b)", place=sides[1].place)
@@ -189,7 +192,7 @@ class Evaluator:
 
     def is_list(self, expr: tree.Expr) -> bool:
         """Whether it is what is listed in brackets, perhaps under a name."""
-        return expr.name in self.scope.lists if isinstance(expr, tree.Name) else isinstance(expr, tree.Tuple)
+        return isinstance(expr, tree.Tuple) or (isinstance(expr, tree.Name) and expr.name in self.scope.lists)
 
     def _is_place(self, expr: tree.Index) -> bool:
         """Whether an index is one whole number, which takes one of what is listed."""
@@ -299,7 +302,9 @@ class Evaluator:
     def _refuse_random(self, expr: tree.Call, args: Sequence[Value], options: Mapping[str, Value]) -> None:
         """Refuse dropout without the mask that it draws, or with a rate in its place: what is drawn is data."""
         found, first = callee(expr.function), expr.args[0].place if expr.args else None
-        names = [] if found is None else [*found.signature.parameters]
+        if found is None or MASK not in found.words:
+            return
+        names = [*found.signature.parameters]
         drawn = len(args) == 1 or (len(args) == 2 and isinstance(args[1], sp.Expr))
         if not drawn or names[1:2] != [MASK] or MASK in options or not isinstance(args[0], Node):
             return
@@ -313,8 +318,10 @@ class Evaluator:
 
     def _two_by_two(self, function: str, args: list[Value]) -> list[Value]:
         """``max(a, b, c)`` of numbers, as Python's, as ``max(max(a, b), c)``."""
-        numbers = all(isinstance(a, sp.Expr) or (isinstance(a, Node) and not a.shape) for a in args)
-        while function in ("max", "min") and len(args) > 2 and numbers:
+        if function not in ("max", "min") or not all(
+                isinstance(a, sp.Expr) or (isinstance(a, Node) and not a.shape) for a in args):
+            return args
+        while len(args) > 2:
             args = [self.applied(self._of_two(function, args[:2]), args[:2], {}), *args[2:]]
         return args
 
@@ -337,8 +344,9 @@ class Evaluator:
         exact = TABLE[found.name].exact if found.name in TABLE else None
         if exact is not None and numbers and found.fits(len(args), ()):
             return of_sizes(exact, args)
-        for warning in warnings.of_call(found.name, found.parameters, args):
-            self.scope.remark(warning)
+        if not found.words.isdisjoint(warnings.OF_PROBABILITIES):
+            for warning in warnings.of_call(found.name, found.parameters, args):
+                self.scope.remark(warning)
         value = call(found, self.graph, args, options)
         if len(args) > 1 and isinstance(value, Node) and value.ndim == 2:
             for warning in warnings.of_operator("and", args[0], args[1], f"{found.name} of "):

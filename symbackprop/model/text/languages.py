@@ -497,6 +497,8 @@ def goes_down(call: tree.Call) -> bool:
 def along(call: tree.Call, shape: Sequence[sp.Expr], tell: Callable[[str], None] = lambda text: None) -> tree.Call:
     """A call with the axis that its language goes along, by the shape of its array. Raises a `NameProblem` for R's var
     of a matrix, and for a sum that is one of columns in one language and of all in another."""
+    if not call.options:
+        return call
     axis = dict(call.options).get("axis")
     if (which := tree.axis_of(call)) is not None:
         last = tree.Number(sp.Integer(min(which, max(len(shape) - 1, 0))))

@@ -13,7 +13,7 @@ from symbackprop.errors import SyntaxProblem
 from symbackprop.model.text import tree
 from symbackprop.patterns import lazy
 
-_FUNCTIONS, _REDUCTIONS = "rearrange reduce repeat", "sum mean max min prod"
+_FUNCTIONS, _REDUCTIONS = ("rearrange", "reduce", "repeat"), "sum mean max min prod"
 _PATTERN = lazy(r"\s*((?:\w+|\([\w\s]*\))(?:\s+(?:\w+|\([\w\s]*\)))*)?\s*")
 _ELLIPSIS = "..."
 Groups = list[list[str]]
@@ -34,7 +34,7 @@ def with_named_axes(call: tree.Call, ndim: Callable[[tree.Expr], int]) -> tree.C
 
 
 def _has_pattern(function: str, args: Sequence[tree.Expr]) -> bool:
-    return function in _FUNCTIONS.split() and len(args) == 2 + (function == "reduce") and isinstance(
+    return function in _FUNCTIONS and len(args) == 2 + (function == "reduce") and isinstance(
         args[1], tree.String) and "->" in args[1].value
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from inspect import Parameter
-from typing import Any
+from typing import Any, NamedTuple
 
 from symbackprop.core.formula import Add, Arg, Call, Div
 from symbackprop.core.graph import Node, label
@@ -17,7 +17,7 @@ from symbackprop.model.text import tree
 from symbackprop.model.text.languages import PYTHON, Language
 
 # what parameters that take logits, logarithms of probabilities and probabilities are called
-LOGITS, LOGARITHMS, PROBABILITIES = "logits", "log_probabilities", "prob"
+OF_PROBABILITIES = LOGITS, LOGARITHMS, PROBABILITIES = "logits", "log_probabilities", "prob"
 
 _MINUS_ONE = tree.Negative(tree.ONE)
 
@@ -67,20 +67,21 @@ def _is_product(row: Node) -> bool:
 
 
 def of_operator(sign: str, a: Any, b: Any, function: str = "",
-                language: Language | None = None) -> Iterator[str]:
+                language: Language | None = None) -> Sequence[str]:
     """An N×1 array beside one of N: NumPy makes N×N of them, as a function of the entries of both does. A vector beside
     a matrix, which other languages repeat down its columns."""
-    for column, row in ((a, b), (b, a)):
-        if not (isinstance(column, Node) and isinstance(row, Node) and (column.ndim, row.ndim) == (2, 1)):
-            continue
-        n = row.shape[0]
-        if sign != "@" and is_one(column.shape[1]) and same(column.shape[0], n) and not is_one(n):
-            both = f"{function}{_side(a, sign)} {sign} {_side(b, sign)}"
-            yield (f"{both} is {shape_text((n, n))}, every entry with every other: "
-                   f"{label(column)} is {shape_text(column.shape)}, {label(row)} is {shape_text(row.shape)}")
-        elif language not in (None, PYTHON) and sign != "@":
-            yield (f"{language.name} repeats {label(row)} down the columns of {label(column)}: here every row of that "
-                   "meets it")
+    if sign == "@" or not (isinstance(a, Node) and isinstance(b, Node)) or {len(a.shape), len(b.shape)} != {1, 2}:
+        return ()
+    column, row = (a, b) if len(a.shape) == 2 else (b, a)
+    n = row.shape[0]
+    if is_one(column.shape[1]) and same(column.shape[0], n) and not is_one(n):
+        both = f"{function}{_side(a, sign)} {sign} {_side(b, sign)}"
+        return (f"{both} is {shape_text((n, n))}, every entry with every other: "
+                f"{label(column)} is {shape_text(column.shape)}, {label(row)} is {shape_text(row.shape)}",)
+    if language in (None, PYTHON):
+        return ()
+    return (f"{language.name} repeats {label(row)} down the columns of {label(column)}: here every row of that meets "
+            "it",)
 
 
 def _side(operand: Any, sign: str) -> str:
@@ -89,18 +90,31 @@ def _side(operand: Any, sign: str) -> str:
     return written if sign not in ("*", "/") or re.fullmatch(r"[\w.\[\]]*|\w+\([^()]*\)", written) else f"({written})"
 
 
-def of_inverses(sign: str, *factors: tuple[tree.Expr, Any]) -> Iterator[str]:
+class Factors(NamedTuple):
+    """What stands beside a sign, and its values: of all that is in front of the sign, of the last factor there, and of
+    the one behind it."""
+
+    left: tree.Expr
+    right: tree.Expr
+    product: Any
+    last: Any
+    value: Any
+
+
+def _of_inverses(factors: Factors) -> Iterator[str]:
     """A^-1 @ b is read with 1/A of every entry, as NumPy has it; on paper it is the inverse."""
-    for expr, value in factors:
-        if sign == "@" and isinstance(expr, tree.Power) and expr.exponent == _MINUS_ONE and value.ndim > 1:
+    for expr, value in ((factors.left, factors.last), (factors.right, factors.value)):
+        if isinstance(expr, tree.Power) and isinstance(value, Node) and expr.exponent == _MINUS_ONE and (
+                value.ndim > 1):
             base = expr.base.name if isinstance(expr.base, tree.Name) else "…"
             yield f"a matrix to the power -1 is 1/{base} of every entry, as in NumPy; its inverse is inv({base})"
 
 
-def of_transposed(sign: str, left: tree.Expr, right: tree.Expr, a: Any, b: Any) -> Iterator[str]:
+def _of_transposed(factors: Factors) -> Iterator[str]:
     """``x' * y`` of two vectors, a number on paper and in Matlab, ``x * y'``, a matrix there, and the products there of
     a matrix and of what is turned."""
-    if sign != "*" or not (isinstance(a, Node) and isinstance(b, Node)):
+    left, right, a, _, b = factors
+    if not (isinstance(a, Node) and isinstance(b, Node)):
         return
     if a.ndim == b.ndim == 1 and isinstance(right, tree.Transpose) and not isinstance(left, tree.Transpose):
         yield (f"a vector has no other side: {label(a)} * {label(b)}.T is a product of entries, "
@@ -114,8 +128,9 @@ def of_transposed(sign: str, left: tree.Expr, right: tree.Expr, a: Any, b: Any) 
         yield f"{label(a)} * {label(b)} is a product of entries, {label(a)} @ {label(b)} the matrix product"
 
 
-def of_quotients(sign: str, left: tree.Expr) -> Iterator[str]:
+def _of_quotients(factors: Factors) -> Iterator[str]:
     """``x^1/2`` and ``e^-x/2``, whose power stands alone above the line of division."""
+    left = factors.left
     match left:
         case tree.Power(tree.Name(base), exponent):
             pass
@@ -126,10 +141,15 @@ def of_quotients(sign: str, left: tree.Expr) -> Iterator[str]:
         case _:
             return
     bare = left.place is not None and exponent.place is not None and left.place.end == exponent.place.end  # no brackets
-    if sign == "/" and bare and exponent == tree.ONE:
+    if bare and exponent == tree.ONE:
         yield f"{base}^1/… is {base} divided by what follows: a root is {base}^(1/…)"
-    elif sign == "/" and bare and isinstance(exponent, tree.Negative):
+    elif bare and isinstance(exponent, tree.Negative):
         yield f"{base}^-…/… divides the whole power: a quotient in the exponent takes brackets, {base}^(-…/…)"
+
+
+OF_SIGNS: Mapping[str, Callable[[Factors], Iterator[str]]] = {
+    "*": _of_transposed, "/": _of_quotients, "@": _of_inverses,
+}
 
 
 def of_first_steps(statements: Sequence[tree.Statement], arrays: Collection[str]) -> Iterator[tuple[int, str]]:
@@ -155,7 +175,7 @@ def of_later_steps(statements: Sequence[tree.Statement]) -> Iterator[tuple[int, 
     first = dict[str, int]()
     for s in statements:
         if isinstance(s, tree.Equation):
-            for u in [u for u, at in _read_at(s.value) if u in first and _begins(at, first[u])]:
+            for u in [u for u, at in _read_at(s.value) if u in first and _begins(at, first[u])] if first else ():
                 left_out = "step" if first[u] == 1 else f"{first[u]} steps"
                 yield s.line, (f"{u}[{first[u]}:] leaves out the first {left_out}: the entries of a slice are counted "
                                f"from 0; all steps, {u}[{first[u]}] and later, are {u}")
