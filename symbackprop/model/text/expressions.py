@@ -132,7 +132,7 @@ def _comparison(c: Cursor) -> tree.Expr:
     first, left = c.now, _sum(c)
     if c.now.text == "is":
         return _asked(c, first, left)
-    if c.at(*COMPARISONS):
+    if c.now.text in COMPARISONS:
         sign = c.take().text.replace("~", "!")  # of Matlab
         left = tree.Compare(sign, left, _sum(c), place=c.since(first))
         if c.at(*COMPARISONS):
@@ -176,16 +176,19 @@ def formula_of(tokens: tuple[Token, ...], read: Callable[[Cursor], tree.Expr] = 
 def _sum(c: Cursor) -> tree.Expr:
     start, first = c.now, _product(c)
     rest: list[tuple[str, tree.Expr]] = []
-    while c.at("+", "-", ".+", ".-"):
+    while c.now.text in _OF_SUMS:
         rest.append((c.take().text[-1], _product(c)))
     return tree.Chain(first, tuple(rest), place=c.since(start)) if rest else first
+
+
+_OF_SUMS = ("+", "-", ".+", ".-")
 
 
 def _product(c: Cursor) -> tree.Expr:
     start, first = c.now, _sign(c)
     rest: list[tuple[str, tree.Expr]] = []
     last = start  # where the last factor begins
-    while c.at(*_OF_PRODUCTS) or _is_factor(c, rest):
+    while c.now.text in _OF_PRODUCTS or (c.now.text == "‖" and _is_factor(c, rest)):
         sign, now = "*" if c.at("‖") else c.take().text.removeprefix("."), c.now
         right = _sign(c)
         if sign in _TIGHT:
@@ -206,7 +209,7 @@ def _product(c: Cursor) -> tree.Expr:
 def _is_factor(c: Cursor, rest: Sequence[tuple[str, tree.Expr]]) -> bool:
     """Whether bars that begin here are those of a norm that what stands in front is multiplied with: λ‖w‖², not
     1/2‖w‖², which may be divided by it."""
-    return c.at("‖") and not c.bars and all(sign == "*" for sign, _ in rest[-1:])
+    return not c.bars and all(sign == "*" for sign, _ in rest[-1:])
 
 
 def _multiplied_at(sign: str, a: tree.Expr, b: tree.Expr, place: Place | None) -> tree.Expr:
@@ -226,7 +229,7 @@ _TIGHT: dict[str, Callable[[tree.Expr, tree.Expr, Place | None], tree.Expr]] = {
     "%*%": partial(_multiplied_at, "@"), "%o%": _calls("outer"), "%%": _calls("remainder"),
     "%/%": _calls("floor_divide"), "%in%": _calls(MEMBER),
 }
-_OF_PRODUCTS = ("*", "/", "@", "·", tree.BESIDE, ".*", "./", tree.PRODUCT, tree.QUOTIENT, *_WHOLE, *_TIGHT)
+_OF_PRODUCTS = frozenset(("*", "/", "@", "·", tree.BESIDE, ".*", "./", tree.PRODUCT, tree.QUOTIENT, *_WHOLE, *_TIGHT))
 
 
 def _multiplied(first: tree.Expr, rest: Sequence[tuple[str, tree.Expr]], place: Place | None) -> tree.Expr:
@@ -251,9 +254,9 @@ def _sign(c: Cursor) -> tree.Expr:
 
 def _power(c: Cursor) -> tree.Expr:
     first, base = c.now, _postfix(c)
-    sign = c.accept(*_POWERS)
-    if sign is None:
+    if c.now.text not in _POWERS:
         return base
+    sign = c.take()
     if sign.text in _FROM_LEFT:
         return _from_left(c, first, base, sign)
     c.depth += 1
@@ -270,7 +273,7 @@ def _power(c: Cursor) -> tree.Expr:
 _SIDES = (tree.FROM_LEFT, tree.FROM_EITHER)
 _FROM_LEFT = {sign + side: kind for sign, kind in ((".^", ""), (tree.POWER, tree.POWER)) for side in _SIDES}
 
-_POWERS = ("**", "^", ".^", tree.POWER, *_FROM_LEFT)
+_POWERS = frozenset(("**", "^", ".^", tree.POWER, *_FROM_LEFT))
 
 
 def _from_left(c: Cursor, first: Token, base: tree.Expr, sign: Token | None) -> tree.Expr:
@@ -297,9 +300,12 @@ def _bracketed(whole: Place | None, line: str, place: Place) -> str:
     return line if whole is None else whole.put(line, f"({whole.cut(line)[1]})")
 
 
+_BEHIND_ATOMS = frozenset(("[", ".", "(", *TRANSPOSES))
+
+
 def _postfix(c: Cursor, transposes: Sequence[str] = TRANSPOSES) -> tree.Expr:
     first, body = c.now, _atom(c)
-    if not c.at("[", ".", "(", *transposes):
+    if c.now.text not in _BEHIND_ATOMS:
         return body
     layers = 0
     while c.at("[", ".", *transposes) or (c.at("(") and (_is_layer(body) or lambdas.is_called(body))):

@@ -244,6 +244,8 @@ class Reader:
 
     def _with_attributes(self, tokens: tuple[Token, ...]) -> tuple[Token, ...]:
         """The tokens of ``self.a = …`` in a class as those of ``a = …``; of a helper it is a name of its own."""
+        if "self" not in map(TEXT, tokens):
+            return tokens
         if not self.helpers.depth:
             return _without_self(tokens)
         before, self.attributes = self.attributes, self.attributes | _attributes(tokens)
@@ -291,14 +293,15 @@ class Reader:
 
     def _collected(self, c: Cursor) -> Sequence[tree.Equation]:
         """``hs = []`` and ``h, hs = 0, {}``, which hold nothing yet, and ``hs.append(h)``, which is ``hs[t] = h``."""
-        line, words = c.now.line, [token.text for token in c.tokens]
+        line, words = c.now.line, [*map(TEXT, c.tokens)]
         equal = words.index("=") if "=" in words else 0
-        names, values = (" ".join(part).split(" , ") for part in (words[:equal], words[equal + 1 : -1]))
-        known = {value: expr for value in values if (expr := _EMPTY.get(value) or _number(value)) is not None}
-        if len(names) == len(values) and len(known) == len({*values}) and all(map(str.isidentifier, names)) and (
-                not _EMPTY.keys().isdisjoint(values)):
-            return [tree.Equation(line, "let", tree.Target(name), known[value])
-                    for name, value in zip(names, values, strict=True)]
+        values = " ".join(words[equal + 1 : -1]).split(" , ")
+        if not _EMPTY.keys().isdisjoint(values):
+            names = " ".join(words[:equal]).split(" , ")
+            known = {value: expr for value in values if (expr := _EMPTY.get(value) or _number(value)) is not None}
+            if len(names) == len(values) and len(known) == len({*values}) and all(map(str.isidentifier, names)):
+                return [tree.Equation(line, "let", tree.Target(name), known[value])
+                        for name, value in zip(names, values, strict=True)]
         if words[1:4] != [".", "append", "("] or not self.counters:
             return []
         name = c.declared("a name")
@@ -717,7 +720,8 @@ def says_nothing(c: Cursor) -> str:
         return _CLEARED
     if second.is_sign(".") and c.tokens[2].text in ("grad", "data") and c.tokens[3].is_sign("=", ".", *UPDATES):
         return _STEP
-    reads_grad = "grad" in map(TEXT, c.tokens) and second.is_sign("=", *UPDATES)
+    trains = not _OF_TRAINING.isdisjoint(map(TEXT, c.tokens))
+    reads_grad = trains and "grad" in map(TEXT, c.tokens) and second.is_sign("=", *UPDATES)
     if reads_grad and any(a.text == word and b.is_sign(".") and d.text == "grad" for a, b, d in zip(
             c.tokens[1:], c.tokens[2:], c.tokens[3:], strict=False)):
         return _STEP
@@ -726,7 +730,7 @@ def says_nothing(c: Cursor) -> str:
     calls = (second.is_sign(".") and _is_executed(c)) or (word in _SHOWS and second.is_sign("("))
     if calls or (word == "assert" and not second.is_sign("=", "[")):
         return _COMMAND
-    if _OF_TRAINING.isdisjoint(map(TEXT, c.tokens)):
+    if not trains:
         return ""
     value = next((c.tokens[k:] for k, t in enumerate(c.tokens) if t.is_sign("=")), ())
     if any(name.text in _OBJECTS for name in takewhile(lambda token: not token.is_sign("("), value)):
@@ -1012,8 +1016,10 @@ def _of_kinds(s: tree.Statement, given: Container[str]) -> tree.Statement:
     """Arrays as numbers where ``x: float`` says no more, and no dimension is called so."""
     if not isinstance(s, tree.Arrays):
         return s
-    kinds = [(tree.Name(word),) for word in _FLOATS if word not in given]
-    return replace(s, items=tuple([replace(i, shape=()) if i.shape in kinds else i for i in s.items]))
+    words = [i.shape[0].name if len(i.shape) == 1 and isinstance(i.shape[0], tree.Name) else "" for i in s.items]
+    floats = {word for word in words if word in _FLOATS and word not in given}
+    return s if not floats else replace(s, items=tuple([
+        replace(i, shape=()) if word in floats else i for i, word in zip(s.items, words, strict=True)]))
 
 
 def _lists(c: Cursor) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import keyword
 import re
 import unicodedata
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import takewhile
 from operator import attrgetter
@@ -65,6 +65,7 @@ _FORGIVING = lazy(_PATTERN.replace("MORE", r":=|").replace("SIGNS", r"{}~&.!$\\�
 _FACTOR = lazy(r"(?!x[A-Z0-9]|[eE][0-9]|[eEjJ]\b)[A-Za-z]\w*")  # no shape 2x3, no power of ten, no complex number
 _BOUND = lazy(r"(?:[/@^]|\*\*)[\s+-]*$")
 _OPENING, _CLOSING = "([{", ")]}"
+_BRACKETS = frozenset(_OPENING + _CLOSING)
 
 _HINTS = {
     "{": "braces are only used inside notation strings",
@@ -159,12 +160,14 @@ def logical_lines(text: str, errors: list[ModelError] | None = None) -> Iterator
         quoted = quoted if quoted >= number or pending else _last_quoted(lines, number)
         if quoted >= number:  # text about a function, which says nothing
             continue
-        raw, continued = GOES_ON.subn(r"\1", readable(written).removesuffix(";"))  # as Matlab's lines end
+        raw, continued = readable(written).removesuffix(";"), 0  # as Matlab's lines end
+        if "\\" in raw or "..." in raw:
+            raw, continued = GOES_ON.subn(r"\1", raw)
         if not pending:
             indent = raw[: len(raw) - len(raw.lstrip(" \t"))]
         try:
             _refuse_invisible(written, number)
-            tokens = list(_tokens(raw, number, before="".join(token.text for token in pending[-3:])))
+            tokens = _tokens(raw, number, before="".join(map(TEXT, pending[-3:])))
             _match_brackets(tokens, open_brackets)
         except ModelError as error:
             _put(error, errors)
@@ -239,23 +242,28 @@ def ended(tokens: Sequence[Token]) -> tuple[Token, ...]:
     return (*tokens, Token(END, "", last.line, last.column + len(last.text)))
 
 
-def _tokens(raw: str, number: int, pattern: re.Pattern[str] = _PLAIN, before: str = "") -> Iterator[Token]:
+def _tokens(raw: str, number: int, pattern: re.Pattern[str] = _PLAIN, before: str = "") -> list[Token]:
     """The tokens of a line, which goes on behind what stands ``before``."""
-    place = 0
+    tokens, place = list[Token](), 0
     for match in pattern.finditer(raw):
-        start, kind = match.start(), match.lastgroup
+        start, end = match.span()
         if start != place:
             break
-        place = match.end()
-        if kind == NUMBER and place - start > MAX_NUMBER:
-            raise problem(f"the number {match.group()[:12]}… has more than {MAX_NUMBER} characters", number)
-        doubled = kind == NUMBER and pattern is _PLAIN and _check_number(raw, match, number, before)
-        if kind is not None and kind != "comment":
-            yield Token(kind, match.group(), number, start + 1)
-        if doubled:
-            yield Token(SIGN, "*", number)
+        place, kind = end, match.lastgroup
+        if kind is None or kind == "comment":
+            continue
+        tokens.append(_token((kind, match.group(), number, start + 1)))
+        if kind == NUMBER:
+            if end - start > MAX_NUMBER:
+                raise problem(f"the number {match.group()[:12]}… has more than {MAX_NUMBER} characters", number)
+            if pattern is _PLAIN and _check_number(raw, match, number, before):
+                tokens.append(Token(SIGN, "*", number))
     if place < len(raw):
         raise _unreadable(raw, place, number, f" at column {place + 1}" if pattern is _PLAIN else "")
+    return tokens
+
+
+_token: Callable[[tuple[str, str, int, int]], Token] = partial(tuple.__new__, Token)  # in half the time of Token(…)
 
 
 def _unreadable(raw: str, place: int, number: int, where: str) -> ModelError:
@@ -271,7 +279,7 @@ def _unreadable(raw: str, place: int, number: int, where: str) -> ModelError:
 def _check_number(raw: str, match: re.Match[str], number: int, before: str) -> bool:
     """A number ends where its digits end: no hexadecimals, no units, no complex numbers. Whether it is a factor of the
     name behind it, as in 2x: nothing before it may bind it more strongly."""
-    rest = re.match(r"\w+|\.T\b", raw[match.end() :])
+    rest = _GLUED.match(raw, match.end())
     if rest is None:
         return False
     bound, product = _bound(before, raw, match.start()), f"{match.group()}*{rest.group()}"
@@ -287,6 +295,9 @@ def _check_number(raw: str, match: re.Match[str], number: int, before: str) -> b
         raise word.problem(f"{word.text[:20]} behind {bound.group().strip()} is ({product}) or {product}: write which",
                            (raised_inverse, *ways))
     raise _no_number(word, match.group(), rest.group(), raw[match.end() :])
+
+
+_GLUED = lazy(r"\w+|\.T\b")
 
 
 def _no_number(word: Token, digits: str, rest: str, behind: str) -> ModelError:
@@ -328,12 +339,10 @@ def partner(tokens: Sequence[Token], places: range, deeper: Container[str], high
 
 
 def _match_brackets(tokens: list[Token], stack: list[Token]) -> None:
-    for token in tokens:
-        if token.kind != SIGN:
-            continue
+    for token in [token for token in tokens if token.text in _BRACKETS]:
         if token.text in _OPENING:
             stack.append(token)
-        elif token.text in _CLOSING:
+        else:
             if not stack or _OPENING.index(stack[-1].text) != _CLOSING.index(token.text):
                 raise token.problem(_complaint("}", f" at column {token.column}") if token.text == "}" else
                                     f"{token.text!r} at column {token.column} closes nothing", (left_out,))

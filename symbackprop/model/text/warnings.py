@@ -162,7 +162,7 @@ def of_first_steps(statements: Sequence[tree.Statement], arrays: Collection[str]
                       if isinstance(at, tree.Number) and u in arrays}
         elif isinstance(s, tree.For) and isinstance(s.start, tree.Number):
             t, start = s.variable, int(s.start.value)
-            latest = _latest(s)
+            latest = _latest(s) if begun else {}
             for u in [u for u in begun if u in latest and begun[u][1] == start + latest[u] - 1]:
                 line, k = begun.pop(u)
                 read = f"{t}{latest[u]:+d}" if latest[u] else t
