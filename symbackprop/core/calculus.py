@@ -9,6 +9,8 @@ how it is written.
 
 from __future__ import annotations
 
+from functools import cache
+
 import sympy as sp
 
 from symbackprop.core import formula as f
@@ -79,8 +81,11 @@ def partial(form: f.Formula, index: int) -> f.Formula:
 
 
 def _is_of_table(form: f.Formula) -> bool:
-    """Whether it is one function of arguments, whose derivative is what its record says."""
-    return isinstance(form, f.Call) and len({a for a in form.args if isinstance(a, f.Arg)}) == len(form.args)
+    """Whether it is one function of arguments and numbers, whose derivative is what its record says."""
+    if not isinstance(form, f.Call):
+        return False
+    read = [a for a in form.args if not isinstance(a, f.Num)]
+    return all([isinstance(a, f.Arg) for a in read]) and len({*read}) == len(read)
 
 
 def _by_terms(value: sp.Expr, x: sp.Symbol) -> sp.Expr | None:
@@ -149,6 +154,7 @@ def _number(expr: sp.Expr, known: dict[sp.Expr, sp.Expr]) -> sp.Expr:
     return known[expr]
 
 
+@cache
 def _derivative(form: f.Formula, i: int, top: bool = False) -> f.Formula | None:
     """Sum, product, quotient, power and chain rule; None where a table entry leaves the derivative to SymPy."""
     if i not in f.arguments(form):
@@ -186,7 +192,8 @@ def _product_rule(factors: tuple[f.Formula, ...], i: int) -> f.Formula | None:
         inner = _derivative(factor, i)
         if inner is None:
             return None
-        terms.append(f.mul(*factors[:k], inner, *factors[k + 1 :]))
+        if inner is not f.ZERO:
+            terms.append(f.mul(*factors[:k], inner, *factors[k + 1 :]))
     return f.add(*terms)
 
 

@@ -265,6 +265,8 @@ def is_even(value: sp.Expr) -> bool:
 
 def add(*terms: Formula) -> Formula:
     """A sum in written order; numbers are folded into the place of the first one."""
+    if len(terms) == 1:
+        return terms[0]
     flat: list[Formula] = []
     places: dict[Formula, int] = {}
     for term in terms:
@@ -329,12 +331,13 @@ def mul(*factors: Formula) -> Formula:
     coefficient, parts = _collected(factors)
     if coefficient is sp.S.Zero:
         return ZERO
-    if any([isinstance(p, Div) and (len(parts) > 1 or split_sign(p.den)[0] != 1) for p in parts]):
+    if any([type(p) is Div and (len(parts) > 1 or split_sign(p.den)[0] != 1) for p in parts]):
         return _one_fraction(coefficient, parts)
+    if coefficient is sp.S.One and parts:
+        return parts[0] if len(parts) == 1 else Mul(tuple(parts))
     sign = is_negative(coefficient)
-    if sign:
-        coefficient = -coefficient
-    body = tuple(parts) if coefficient is sp.S.One and parts else (Num(coefficient), *parts)
+    number = Num(-coefficient if sign else coefficient)
+    body = tuple(parts) if number is ONE and parts else (number, *parts)
     product = body[0] if len(body) == 1 else Mul(body)
     return neg(product) if sign else product
 
@@ -351,12 +354,12 @@ def _collected(product: tuple[Formula, ...]) -> tuple[sp.Expr, list[Formula]]:
     parts: list[Formula] = []
     places: dict[Formula, int] = {}
     for factor in product:
-        if isinstance(factor, Neg):
+        if type(factor) is Neg:
             coefficient, factor = -coefficient, factor.body
-        for part in factor.factors if isinstance(factor, Mul) else (factor,):
-            if isinstance(part, Num):
+        for part in factor.factors if type(factor) is Mul else (factor,):
+            if type(part) is Num:
                 coefficient = part.value if coefficient is sp.S.One else coefficient * part.value
-            elif part in places or isinstance(part, Pow):
+            elif part in places or type(part) is Pow:
                 _push_factor(parts, places, part)
             else:
                 places[part] = len(parts)
@@ -642,6 +645,26 @@ def _has_calls(f: Formula) -> bool:
 
 
 @cache
+def calls_apart(f: Formula, count: int) -> tuple[tuple[Call, ...], Formula]:
+    """The calls in a formula over ``count`` arguments, each over these and the values of the calls before it, which are
+    the next arguments; and the formula without them."""
+    apart: list[Call] = []
+    left = _without_calls(f, count, apart)
+    return tuple(apart), left
+
+
+def _without_calls(f: Formula, count: int, apart: list[Call]) -> Formula:
+    if not has_calls(f):
+        return f
+    parts = tuple([_without_calls(part, count, apart) for part in f.children])
+    name = called(f)
+    if name is None:
+        return rebuild(f, parts)
+    apart.append(Call(name, parts))
+    return Arg(count + len(apart) - 1)
+
+
+@cache
 def calls(f: Formula) -> frozenset[str]:
     """The functions of the table that a formula calls, guarded arithmetic included."""
     own = {f.name} if isinstance(f, Call) else set()
@@ -656,11 +679,12 @@ def has(f: Formula, kind: type[Formula]) -> bool:
 @cache
 def split_sign(f: Formula) -> tuple[sp.Expr, Formula]:
     """(coefficient, rest) with f = coefficient·rest and no number left in front of rest."""
-    coefficient: sp.Expr = sp.S.One
     if isinstance(f, Neg):
-        coefficient, f = -coefficient, f.body
+        coefficient, rest = split_sign(f.body)
+        return -coefficient, rest
     if isinstance(f, Num):
-        return coefficient * f.value, ONE
+        return f.value, ONE
     if isinstance(f, Mul) and isinstance(f.factors[0], Num):
-        return coefficient * f.factors[0].value, mul(*f.factors[1:])
-    return coefficient, f
+        others = f.factors[1:]
+        return f.factors[0].value, others[0] if len(others) == 1 else Mul(others)
+    return sp.S.One, f

@@ -376,17 +376,10 @@ class Graph:
     def apply(self, form: f.Formula, *operands: Operand) -> Node:
         """A formula over rows: every function call becomes a row of its own, the arithmetic between them one kernel."""
         args = [*map(self.lift, operands)]
-        return self.arithmetic(self._hoist(form, args) if f.has_calls(form) else form, args)
-
-    def _hoist(self, form: f.Formula, args: list[Node]) -> f.Formula:
-        """Replace each call by an argument that holds its value; ``args`` grows."""
-        if not f.has_calls(form):
-            return form
-        if isinstance(form, f.Call) and f.called(form):
-            parts = [self.arithmetic(self._hoist(part, args), args) for part in form.args]
-            args.append(self.call(form.name, *parts))
-            return f.Arg(len(args) - 1)
-        return f.rebuild(form, tuple([self._hoist(part, args) for part in form.children]))
+        calls, left = f.calls_apart(form, len(args)) if f.has_calls(form) else ((), form)
+        for call in calls:
+            args.append(self.call(call.name, *[self.arithmetic(part, args) for part in call.args]))
+        return self.arithmetic(left, args)
 
     def call(self, name: str, *operands: Operand) -> Node:
         """The scalar function ``name`` of rows, elementwise with broadcasting."""
@@ -396,41 +389,43 @@ class Graph:
             return stable
         shape = common_shape(args)
         forms: list[f.Formula] = []
-        kept: list[Node] = []
+        kept: dict[Node, int] = {}
         for a in args:
-            forms.append(f.Num(a.value) if a.value is not None else f.Arg(_index(kept, _source(a))))
+            forms.append(f.Num(a.value) if a.value is not None else f.argument(_place(kept, _source(a))))
         form: f.Formula = f.Call(name, tuple(forms))
         folded = None if kept else _folded(name, forms)
-        return self._kernel_row(form if folded is None else f.Num(folded), kept, shape)
+        return self._kernel_row(form if folded is None else f.Num(folded), [*kept], shape)
 
     def arithmetic(self, form: f.Formula, args: Sequence[Node]) -> Node:
         """A call-free formula over rows; constants and unnamed arithmetic rows among the arguments are folded in."""
         written = [args[i] for i in f.arguments(form)]
         shape = common_shape(written)
-        kept: list[Node] = []
-        parts = [self._part(node, once, shape, kept) for node, once in zip(written, f.written_once(form), strict=True)]
+        places: dict[Node, int] = {}
+        alone = f.written_once(form)
+        parts = [self._part(node, once, shape, places) for node, once in zip(written, alone, strict=True)]
         whole, order = composed(form, tuple(parts))
+        kept = [*places]
         rows = [kept[i] for i in order]
         form = late("with_noughts")(whole, rows)
         return self._kernel_row(form, rows, shape, isinstance(form, f.Num) and all([a.kind != FLOAT for a in written]))
 
-    def _part(self, node: Node, once: bool, shape: Shape, kept: list[Node]) -> f.Formula:
+    def _part(self, node: Node, once: bool, shape: Shape, kept: dict[Node, int]) -> f.Formula:
         """What stands for a row in a formula: its number, its own formula, or itself; ``kept`` grows."""
         if node.value is not None:
             return f.Num(node.value)
         node = _source(node)
         if once and self._can_fuse(node, shape, kept):
-            return moved(node.attr.form, tuple([_index(kept, a) for a in node.args]))
-        return f.argument(_index(kept, node))
+            return moved(node.attr.form, tuple([_place(kept, a) for a in node.args]))
+        return f.argument(_place(kept, node))
 
-    def _can_fuse(self, node: Node, shape: Shape, kept: list[Node]) -> bool:
+    def _can_fuse(self, node: Node, shape: Shape, kept: dict[Node, int]) -> bool:
         """Unnamed arithmetic of the same shape is part of the bigger formula; calls, names and origins are not."""
         return (
-            node.name is None
+            node.arithmetic is not None
+            and node.name is None
             and not node.apart
             and node.id not in self.held
             and node.origin is None
-            and node.arithmetic is not None
             and len(kept) + len(node.args) <= MAX_ARGS
             and f.size(node.arithmetic) <= MAX_SIZE
             and same_shape(node.shape, shape)
@@ -576,9 +571,6 @@ def _source(node: Node) -> Node:
     return node.args[0] if node.role is Role.REPEATED and node.name is None else node
 
 
-def _index(kept: list[Node], node: Node) -> int:
-    for i, other in enumerate(kept):
-        if other is node:
-            return i
-    kept.append(node)
-    return len(kept) - 1
+def _place(kept: dict[Node, int], node: Node) -> int:
+    """The place of a row among those that are kept, the next one if it is new."""
+    return kept.setdefault(node, len(kept))

@@ -41,7 +41,7 @@ def hazards(row: Node) -> Hazards:
 def mixed(row: Node) -> Hazards:
     """Those hazards that reach a row through something else than its own entries: sums, products, loops."""
     known = row.graph.mixed
-    for node in arguments_first([row], lambda n: n.args, known):
+    for node in () if row.id in known else arguments_first([row], lambda n: n.args, known):
         parts = union(known[a.id] for a in node.args)
         known[node.id] = parts if node.is_leaf or kind(node).moved or node.form is not None else hazards(node)
     return known[row.id]
@@ -113,7 +113,10 @@ def is_unbounded(form: f.Formula, args: Sequence[Node], out: Node | None = None)
         case f.Call(name, parts) if TABLE[name].finite is not True:
             finite = TABLE[name].finite
             return not (isinstance(finite, f.Formula) and is_positive(f.over(finite, parts), args, out))
-    return any(is_unbounded(part, args, out) for part in form.children)
+    return any([is_unbounded(part, args, out) for part in form.children if part.kinds & _UNBOUNDED])
+
+
+_UNBOUNDED = f.Num.bit | f.Div.bit | f.Pow.bit | f.Call.bit  # formulas without these are finite where their parts are
 
 
 def has_root(form: f.Formula, args: Sequence[Node]) -> bool:
@@ -123,7 +126,10 @@ def has_root(form: f.Formula, args: Sequence[Node]) -> bool:
             return not is_positive(x, args)
         case f.Pow(x, f.Num(exponent)) if not exponent.is_integer:
             return not is_positive(x, args)
-    return any(has_root(part, args) for part in form.children)
+    return any([has_root(part, args) for part in form.children if part.kinds & _ROOTS])
+
+
+_ROOTS = f.Pow.bit | f.Call.bit
 
 
 # -- signs

@@ -8,6 +8,7 @@ gradient of t·log q is 0 where t and q are, and not 0/0.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from symbackprop.core import build
 from symbackprop.core import formula as f
@@ -75,19 +76,25 @@ def _look(row: Node, depth: int) -> bool:
 
 def _is_log(form: f.Formula, args: Sequence[Node], depth: int = DEEP) -> bool:
     """Whether a part of a formula is infinite where a logarithm in it is. log Σ e^z alone is finite wherever a z is."""
+    return any([_is_logsumexp(args[k]) or is_log(args[k], depth) if added else
+                not args[k].op.logarithm and is_log(args[k], depth) for k, added in _logs(form)])
+
+
+@cache
+def _logs(form: f.Formula) -> Sequence[tuple[int, bool]]:
+    """The arguments of which one has to be a logarithm for a formula to be one; whether it is a term, as it stands."""
     match form:
         case f.Arg(index):
-            return not args[index].op.logarithm and is_log(args[index], depth)
+            return [(index, False)]
         case f.Neg(part) | f.Mul((f.Num(), part)) | f.Pow(part, f.Num()) | f.Div(part, _):
-            return _is_log(part, args, depth)
+            return _logs(part)
         case f.Add(terms):
-            return any(_is_log(t, args, depth) or _is_logsumexp(t, args) for t in terms)
-    return False
+            return [(k, isinstance(t.body if isinstance(t, f.Neg) else t, f.Arg)) for t in terms for k, _ in _logs(t)]
+    return []
 
 
-def _is_logsumexp(form: f.Formula, args: Sequence[Node]) -> bool:
-    part = form.body if isinstance(form, f.Neg) else form
-    return isinstance(part, f.Arg) and plainly(args[part.index]).op.logarithm
+def _is_logsumexp(row: Node) -> bool:
+    return plainly(row).op.logarithm
 
 
 # -- inner products

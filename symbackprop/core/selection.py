@@ -151,30 +151,32 @@ def _levels(record: Scalar | None) -> Hazards:
 
 def choices(output: Node, i: int) -> list[f.Formula]:
     """The truth values that the derivative of an elementwise row has as factors: 1[x > 0] for relu."""
-    return [part for part in _factors(output.attr.partial(i)) if _is_truth(part, output)]
+    return [part for part, by in _truths(output.attr.partial(i))
+            if not isinstance(by, f.Arg) or output.args[by.index].kind == BOOL]
 
 
 @cache
-def _factors(form: f.Formula) -> Sequence[f.Formula]:
+def _truths(form: f.Formula) -> Sequence[tuple[f.Formula, f.Formula]]:
+    """The factors of a formula that are truth values, each with the function or the argument that it is one by."""
     match form:
         case f.Neg(body):
-            return _factors(body)
+            return _truths(body)
         case f.Div(num, _):
-            return _factors(num)
-        case f.Mul(factors):
-            return factors
-    return (form,)
+            return _truths(num)
+    found = [(part, _truth(part)) for part in f.factors(form)]
+    return [(part, by) for part, by in found if by is not None]
 
 
-def _is_truth(form: f.Formula, output: Node) -> bool:
+def _truth(form: f.Formula) -> f.Formula | None:
+    """The call or the argument that makes a formula a truth value, an argument if it is one itself."""
     match form:
-        case f.Arg(k):
-            return output.args[k].kind == BOOL
+        case f.Arg():
+            return form
         case f.Call(name, _):
-            return TABLE[name].boolean
+            return form if TABLE[name].boolean else None
         case f.Add((f.ONE, f.Neg(body))):
-            return _is_truth(body, output)
-    return False
+            return _truth(body)
+    return None
 
 
 def _masked(output: Node, i: int) -> Hazards:
@@ -187,7 +189,7 @@ def _masked(output: Node, i: int) -> Hazards:
         return NONE
     found = _arrays(hazards(output.args[i])) & ~union(map(hazards, others)) & ~union(map(mixed, reads))
     axes = [d for r in reads for d in r.shape if d != 1]
-    return union(bit_of(a) for a in arrays_of(found, output.graph) if not axes or _meet(axes, a.shape))
+    return union(bit_of(a) for a in arrays_of(found, output.graph) if _meet(axes, a.shape)) if axes else found
 
 
 def _arrays(found: Hazards) -> Hazards:

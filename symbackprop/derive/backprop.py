@@ -52,8 +52,8 @@ def in_reading_order(records: Sequence[Record]) -> list[Record]:
             readers = [place.get(c.consumer.id, 0) for c in record.contributions if c.consumer is not None]
             last = max([*readers, *map(written.last, record.total.args)], default=0)
             leaves.setdefault(last, []).append(record)
-    read = [_readable(sorted(leaves.get(i, []), key=_argument_place), written.swept) for i in range(len(inner))]
-    return [r for group in zip(inner, read, strict=True) for r in (group[0], *group[1])] if inner else list(records)
+    read = {i: _readable(sorted(found, key=_argument_place), written.swept) for i, found in leaves.items()}
+    return [r for i, record in enumerate(inner) for r in (record, *read.get(i, ()))] if inner else list(records)
 
 
 def _places(records: Sequence[Record]) -> dict[int, int]:
@@ -66,8 +66,8 @@ def _defined_first(records: Sequence[Record], place: Mapping[int, int], written:
     order = dict[int, None]()
     for i, record in enumerate(records):
         last = max(map(written.last, record.total.args), default=0) if isinstance(record, Step) else 0
-        read = records[last]
-        parts = read.contributions if last > i and isinstance(read, Step) else ()
+        read = records[last] if last > i else None
+        parts = read.contributions if isinstance(read, Step) else ()
         if parts and all(place.get(c.consumer.id, 0) in order for c in parts if c.consumer is not None):
             order[last] = None
         order[i] = None
@@ -77,27 +77,27 @@ def _defined_first(records: Sequence[Record], place: Mapping[int, int], written:
 @dataclass
 class Written:
     """With which steps' gradients rows are written: ``swept`` says the places of these; none is older than ``first``.
-    Gradients are written with parts of each other, so what was found of a row is remembered."""
+    Gradients are written with parts of each other, so what was ``found`` of a row is remembered."""
 
     swept: Mapping[int, int]
     first: int
-    found: dict[int, int] = field(default_factory=dict)
+    found: dict[int, int]
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> Written:
         swept = {r.total.id: i for i, r in reversed(list(enumerate(records))) if isinstance(r, Step)}
-        return cls(swept, min(swept, default=0))
+        return cls(swept, min(swept, default=0), {**swept})
 
     def last(self, row: Node) -> int:
         """The last of their places; 0 where there is none."""
-        if not self._reads(row):
-            return self.swept.get(row.id, 0)
+        if row.id < self.first:
+            return 0
         for r in () if row.id in self.found else arguments_first([row], self._reads, self.found):
-            self.found[r.id] = max([self.found[a.id] for a in self._reads(r)], default=self.swept.get(r.id, 0))
+            self.found[r.id] = max([self.found[a.id] for a in self._reads(r)], default=0)
         return self.found[row.id]
 
-    def _reads(self, row: Node) -> tuple[Node, ...]:
-        return () if row.id in self.swept or row.id <= self.first else row.args
+    def _reads(self, row: Node) -> list[Node]:
+        return [a for a in row.args if a.id >= self.first]
 
 
 def _readable(leaves: Sequence[Record], swept: Collection[int]) -> list[Record]:
@@ -265,7 +265,7 @@ class Assembly:
 
     # -- steps
     def _steps(self, records: Iterable[Record]) -> tuple[Step | LoopStep, ...]:
-        return tuple(self._step(r) for r in records)
+        return tuple([self._step(r) for r in records])
 
     def _step(self, record: Record) -> Step | LoopStep:
         self.number += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import count
+from itertools import count, filterfalse
 
 from symbackprop.core.graph import Node
 from symbackprop.core.names import Name, number_of, parse_name, text_name, unplaced, wishes
@@ -36,7 +36,7 @@ class Names:
     def unique(self, *wishes: str) -> str:
         """The first of the wishes that is free, else the last one numbered: wanted_2, wanted_3 … c_2 is not, beside c2:
         both print as c₂."""
-        name = next((name for name in wishes if not self._has(name)), "") or self._numbered_on(wishes[-1])
+        name = next(filterfalse(self._has, wishes), "") or self._numbered_on(wishes[-1])
         self.taken.add(name)
         self._printed.add(text_name(name))
         return name
@@ -44,7 +44,7 @@ class Names:
     def _numbered_on(self, wish: str) -> str:
         """The next free number of a wish: names stay taken, so those before it are."""
         numbered = (f"{wish}_{n}" for n in self._counts.setdefault(wish, count(2)))
-        return next(name for name in numbered if not self._has(name))
+        return next(filterfalse(self._has, numbered))
 
     def _has(self, name: str) -> bool:
         return name in self.taken or text_name(name) in self._printed
@@ -53,8 +53,8 @@ class Names:
         """A name for an unnamed row: one of its role, or the next letter ("let a = …"); or what the user calls it."""
         wishes = [name for name in wishes if name not in self.avoided]
         wishes = [name for name in wishes if name not in self._numbered] or wishes  # no S beside S₁, S₂
-        known = next((k for k, name in enumerate(wishes, 1) if name in self.given), None)  # σ₂ after σ, not s
-        name = self.unique(*(wishes[:known] or [next(self._free)]))
+        known = [k for k, name in enumerate(wishes, 1) if name in self.given]  # σ₂ after σ, not s
+        name = self.unique(*(wishes[: known[0]] if known else wishes or [next(self._free)]))
         self.given[name] = None
         if name not in self.called:
             return name
@@ -98,9 +98,8 @@ class Roles:
     def _read(self, row: Node) -> Iterator[str]:
         """What those who read it call it: after themselves, if they have a name."""
         found = [(self._name(r), _record(r).reads) for r in self.readers.get(row.id, ()) if _first(r) is row]
-        for name, letter in sorted(found, key=lambda x: not x[0]):
-            if letter:
-                yield from _after(letter, parse_name(name), row.ndim > 0) if name else (letter,)
+        for name, letter in sorted([x for x in found if x[1]], key=lambda x: not x[0]):
+            yield from _after(letter, parse_name(name), row.ndim > 0) if name else (letter,)
 
     def _name(self, row: Node) -> str:
         return unplaced(self.names.get(row.id) or row.name or "")
