@@ -10,7 +10,7 @@ from itertools import chain, count, takewhile
 
 from symbackprop.errors import SyntaxProblem
 from symbackprop.grade.printed import answers_of, is_derivation
-from symbackprop.grade.python import lines_of, written_out
+from symbackprop.grade.python import entries_of, lines_of, written_out
 from symbackprop.grade.typeset import is_typeset
 from symbackprop.model.text.wrapping import FENCE, around, unwrapped
 
@@ -24,7 +24,7 @@ _RANGES = (
     re.compile(r"(?P<start>[\w+\- ]+?)\s*,\s*(?P<stop>[\w+\- ]+?)$"),
 )
 _PYTHON = re.compile(
-    r"range\s*\(\s*(?:(?P<start>[\w+\- ]+?)\s*,)?\s*(?P<stop>[\w+\- ]+?)\s*(?:,\s*(?P<step>[-+]?\s*1)\s*)?$"
+    r"range\s*\(\s*(?:(?P<start>[\w+\- ]+?)\s*,)?\s*(?P<stop>[\w+\- ]+?)\s*(?:,\s*(?P<step>[-+]?\s*\d+)\s*)?$"
 )
 
 
@@ -40,7 +40,7 @@ class Line:
 @dataclass(frozen=True)
 class Loop:
     """``for counter in start..stop:`` and the lines in it. ``from_0`` says that it counts as Python's range does, or
-    down to 0; ``is_range`` that it is written with one."""
+    down to 0; ``is_range`` that it is written with one; ``step`` how many it goes on at once."""
 
     counter: str
     start: str
@@ -48,6 +48,7 @@ class Loop:
     body: tuple[Line, ...]
     from_0: bool = False
     is_range: bool = False
+    step: int = 1
 
     @property
     def words(self) -> set[str]:
@@ -68,7 +69,7 @@ def read_lines(text: str, shapes: Mapping[str, Sequence[str]] | None = None) -> 
     known = shapes or {}
     _refuse_long(joined)
     flat = [(number, *line) for number, indent, said in joined for line in written_out(indent, said, names, known)]
-    flat = _with_sizes(_by_number(flat, known, names), known)
+    flat = _at_places(_with_sizes(_by_number(flat, known, names), known))
     _refuse_long(flat)
     return tuple(_block(flat, 0, 0)[0])
 
@@ -83,7 +84,6 @@ def _refuse_long(flat: Sized) -> None:
 Flat = list[tuple[int, int, str]]  # (number, indentation, text) of every statement
 
 _SIZE = re.compile(r"\blen\((?P<of>\w+)\)|\b(?P<array>\w+)\.(?:shape\[(?P<axis>-?\d)\]|size\((?P<torch>-?\d)\))")
-_OVER = re.compile(r"\s*(?P<counted>enumerate\s*\()?\s*(?P<zipped>zip\s*\()?(?P<arrays>\w[\w, ]*)\)*\s*:(?P<rest>.*)$")
 _NAMES = re.compile(r"(\w+(?:\s*,\s*\w+)*)\s*=\s*(\w+)(\.shape)?$")  # m, n = X.shape and, with the size found, m = N
 _GIVEN = re.compile(r"([^=\[]*?)(?:[-+*/%@]|//|\*\*)?=(?!=)")
 
@@ -122,9 +122,10 @@ def _by_number(flat: Flat, shapes: Mapping[str, Sequence[str]], fresh: Iterator[
             continue
         names, arrays, size, rest = loop
         counter = names.pop(0) if len(names) > len(arrays) else next(fresh)
-        called |= {name: next(fresh) for name in names if name in arrays}
+        called |= {name: next(fresh) for name in names if name in arrays or name in shapes}
         result.append((number, indent, f"for {counter} in range({size}):"))
-        lines = [f"{called.get(name, name)} = {array}[{counter}]" for name, array in zip(names, arrays, strict=True)]
+        entries = [array if array.isidentifier() else f"({array})" for array in arrays]
+        lines = [f"{called.get(name, name)} = {array}[{counter}]" for name, array in zip(names, entries, strict=True)]
         result += [(number, indent + 1, line) for line in [*lines, *filter(None, [_called(rest, called)])]]
     return result
 
@@ -132,14 +133,12 @@ def _by_number(flat: Flat, shapes: Mapping[str, Sequence[str]], fresh: Iterator[
 def _over_entries(text: str, shapes: Mapping[str, Sequence[str]]) -> tuple[list[str], list[str], str, str] | None:
     """(names, arrays, the dimension they have first, what stands behind the colon) of a loop over the entries of
     arrays, with the counter of ``enumerate`` as the first name; None of any other loop."""
-    head, _, tail = text.partition(" in ")
-    match = _OVER.match(tail)
-    if match is None:
+    found = entries_of(text)
+    if found is None:
         return None
-    names, arrays = re.findall(r"\w+", head)[1:], re.findall(r"\w+", match["arrays"])
+    names, arrays, rest = found
     size = next((shapes[a][0] for a in arrays if shapes.get(a)), "")
-    fits = len(names) == len(arrays) + bool(match["counted"]) and (len(arrays) == 1 or match["zipped"])
-    return (names, arrays, size, match["rest"].strip()) if fits and size.isidentifier() else None
+    return (names, arrays, size, rest) if size.isidentifier() else None
 
 
 def _with_sizes(flat: Flat, shapes: Mapping[str, Sequence[str]]) -> Flat:
@@ -156,6 +155,48 @@ def _with_sizes(flat: Flat, shapes: Mapping[str, Sequence[str]]) -> Flat:
         own = {name: size for name, size in own.items() if name not in _given(said)} | _sizes_taken(said, shapes)
         result.append((number, indent, text))
     return result
+
+
+_EMPTY = re.compile(r"(\w+)\s*=\s*\[\s*\]$")
+_APPENDS = re.compile(r"(\w+)\.append\((.*)\)$", re.DOTALL)
+_ARRAY_OF_ITSELF = re.compile(r"(\w+)\s*=\s*(?:\w+\.)?(?:array|asarray|stack|vstack|tensor)\(\s*\1\s*\)$")
+_ALONG = re.compile(r"\b(?:stack\(\s*(\w+)\s*,|(?:column_|d|h)stack\(\s*(\w+))")  # another axis than the first
+_ADDED_UP = re.compile(r"(?<![\w.])sum\(\s*(\w+)\s*\)")  # by Python's own sum
+_UPWARDS = re.compile(r"for\s+(\w+)\s+in\s+range\(\s*(?:([\w+\- ]+),)?([\w+\- ]+)\)\s*:")
+
+
+def _at_places(flat: Flat) -> Flat:
+    """The lines of lists that are each filled by one loop, ``d = []`` and in it ``d.append(x)``, as ``d[k] = x``."""
+    heads = list(_heads(flat))
+    begun = [(match[1], indent) for _, indent, text in flat if (match := _EMPTY.match(text)) is not None]
+    added = [match[1] for *_, text in flat if (match := _APPENDS.search(text)) is not None]
+    fits = {(m[1], *head) for (*_, text), head in zip(flat, heads, strict=True) if (m := _APPENDS.search(text))}
+    named = [*added, *[name for name, _ in begun], *[n for *_, text in flat for m in _ALONG.findall(text) for n in m]]
+    lists = {name for name, indent, at in fits if at and (name, indent) in begun and named.count(name) == 2}
+    result: Flat = []
+    for (number, indent, text), (_, place) in zip(flat, heads, strict=True):
+        match = _APPENDS.search(text)
+        if match is not None and match[1] in lists:
+            text = f"{text[:match.start()]}{match[1]}[{place}] = {match[2]}"
+        text = _ADDED_UP.sub(lambda m: f"sum({m[1]}, axis=0)" if m[1] in lists else m[0], text)
+        own = _EMPTY.match(text) or _ARRAY_OF_ITSELF.match(text)
+        result += [] if own is not None and own[1] in lists else [(number, indent, text)]
+    return result
+
+
+def _heads(flat: Flat) -> Iterator[tuple[int, str]]:
+    """For every line the indentation of the line that it belongs to, perhaps its own head, and how many steps of that
+    loop came before; nothing where that is no loop that goes upwards by one, as often in every step around it."""
+    around: list[tuple[int, str]] = []
+    for _, indent, text in flat:
+        around = [(deep, head) for deep, head in around if deep < indent]
+        inside = [*around, (indent, text)] if _is_loop(text) else around
+        deep, head = inside[-1] if inside else (0, "")
+        counters = {word for _, line in inside[:-1] for word in _given(line)}
+        match = _UPWARDS.match(head)
+        same = match is not None and counters.isdisjoint(re.findall(r"\w+", f"{match[2]} {match[3]}"))
+        yield deep, "" if match is None or not same else f"{match[1]} - ({match[2]})" if match[2] else match[1]
+        around += [(indent, text)] if text.rstrip().endswith(":") else []
 
 
 def _dimension(match: re.Match[str], shapes: Mapping[str, Sequence[str]]) -> str:
@@ -337,7 +378,7 @@ def _block(flat: Flat, place: int, indent: int) -> tuple[list[Line], int]:
             lines += [Line(number, part) for equation in _equations(text) for part in lines_of(equation)]
             continue
         head, _, inline = text.partition(":")
-        counter, start, stop = _range(head, number)
+        counter, start, stop, step = _range(head, number)
         if inline.strip():
             body = [Line(number, part) for part in lines_of(inline.strip())]
         else:
@@ -346,7 +387,7 @@ def _block(flat: Flat, place: int, indent: int) -> tuple[list[Line], int]:
             raise SyntaxProblem("the loop has no body: indent the lines that belong to it", f"line {number}")
         from_0 = "0" in (start, stop) or stop == "-1 + 1"
         is_range = re.search(r"range\s*\(", head) is not None
-        lines.append(Line(number, text, Loop(counter, start, stop, tuple(body), from_0, is_range)))
+        lines.append(Line(number, text, Loop(counter, start, stop, tuple(body), from_0, is_range, step)))
     return lines, place
 
 
@@ -356,22 +397,22 @@ def _equations(text: str) -> list[str]:
     return parts if all(map(_EQUATION.search, parts)) else [text]
 
 
-def _bounds(text: str) -> tuple[str, str] | None:
-    """(first, last) of a range; the end of Python's ``range`` is not part of it."""
+def _bounds(text: str) -> tuple[str, str, int] | None:
+    """(first, last, how many at once) of a range; the end of Python's ``range`` is not part of it."""
     python = _PYTHON.match(text)
     if python is not None:
-        last = "+ 1" if (python["step"] or "").startswith("-") else "- 1"
-        return (python["start"] or "0").strip(), f"{python['stop'].strip()} {last}"
+        step = int((python["step"] or "1").replace(" ", ""))
+        return (python["start"] or "0").strip(), f"{python['stop'].strip()} {'+' if step < 0 else '-'} 1", abs(step)
     found = next((m for r in _RANGES if (m := r.match(text))), None)
-    return None if found is None else (found["start"].strip(), found["stop"].strip())
+    return None if found is None else (found["start"].strip(), found["stop"].strip(), 1)
 
 
-def _range(text: str, number: int) -> tuple[str, str, str]:
-    """(counter, start, stop) of a loop's head."""
+def _range(text: str, number: int) -> tuple[str, str, str, int]:
+    """(counter, start, stop, how many at once) of a loop's head."""
     head = _LOOP.match(text)
     within = "" if head is None else head["range"].strip().rstrip(") ")
     bounds = _bounds(within)
-    if head is None or bounds is None:
+    if head is None or bounds is None or bounds[2] == 0 or (head["reverse"] and bounds[2] > 1):
         raise SyntaxProblem("a loop is written `for t in 1..T:` or `for t in T..1:`", f"line {number}")
-    start, stop = bounds
-    return (head["counter"], stop, start) if head["reverse"] else (head["counter"], start, stop)
+    start, stop, step = bounds
+    return (head["counter"], stop, start, 1) if head["reverse"] else (head["counter"], start, stop, step)

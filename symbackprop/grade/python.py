@@ -106,10 +106,8 @@ class _Unrolled(ast.NodeTransformer):
 
     def _goes_over(self, loop: ast.comprehension) -> bool:
         """Whether a loop goes over a range, or over the entries of arrays one of which is known."""
-        names = [loop.iter]
-        if isinstance(loop.iter, ast.Call):
-            names = loop.iter.args if ast.unparse(loop.iter.func) in ("zip", "enumerate") else []
-        entries = all(isinstance(n, ast.Name) for n in names) and any(ast.unparse(n) in self.arrays for n in names)
+        found = _entries(loop.target, loop.iter)
+        entries = found is not None and any(array in self.arrays for array in found[1])
         return _over_range(loop) or (entries and not loop.ifs)
 
     def visit_ListComp(self, node: ast.ListComp) -> ast.expr:
@@ -129,6 +127,32 @@ class _Unrolled(ast.NodeTransformer):
         self.lines.append((self.indent, step.format(name, inner, counter)))
         self.indent -= 1
         return ast.Name(name)
+
+
+def entries_of(text: str) -> tuple[list[str], list[str], str] | None:
+    """(names, arrays, what stands behind the colon) of a loop over the entries of arrays, ``for x, t in zip(X, y):``,
+    with the counter of ``enumerate`` as one name more; None of any other loop."""
+    statements = _parsed(f"{text} pass" if text.rstrip().endswith(":") else text) if len(text) <= _LONGEST else None
+    loop = statements[0] if statements and len(statements) == 1 else None
+    found = _entries(loop.target, loop.iter) if isinstance(loop, ast.For) else None
+    if not isinstance(loop, ast.For) or found is None:
+        return None
+    return *found, text[loop.iter.end_col_offset :].partition(":")[2].strip()
+
+
+def _entries(target: ast.expr, over: ast.expr) -> tuple[list[str], list[str]] | None:
+    """The names of entries, perhaps behind that of a counter, and the arrays that a loop goes over."""
+    names = [n.id for n in ast.walk(target) if isinstance(n, ast.Name)]
+    match over:
+        case ast.Call(ast.Name("enumerate"), [inner], []) if isinstance(target, ast.Tuple) and len(target.elts) == 2:
+            first = target.elts[0]
+            found = _entries(target.elts[1], inner) if isinstance(first, ast.Name) else None
+            return None if found is None else ([ast.unparse(first), *found[0]], found[1])
+        case ast.Call(ast.Name("zip"), arrays, []):
+            return (names, [ast.unparse(a) for a in arrays]) if len(names) == len(arrays) else None
+        case ast.Call(ast.Name("range" | "reversed" | "enumerate")):
+            return None
+    return (names, [ast.unparse(over)]) if isinstance(target, ast.Name) else None
 
 
 class _Renamed(ast.NodeTransformer):

@@ -51,6 +51,10 @@ class Beyond(NameProblem):
     """A step after the last one, da[T+1]: a term with it is 0."""
 
 
+class PythonCounter(int):
+    """The counter of a loop of Python's over entries of arrays, which count from 0 there."""
+
+
 class Scope:
     """The names at one line.
 
@@ -120,12 +124,12 @@ class Scope:
         if not isinstance(value, sp.Integer):
             return None
         if isinstance(meaning, Gradient):
-            row = family_member(meaning.row, int(value), self.reference.rows)
+            row = family_member(meaning.row, int(value) + self.later(items[0]), self.reference.rows)
             if row is None and meaning.row in self.session.dictionary.bases:
                 self._refuse_beyond(f"d{meaning.row}", int(value), items[0])
             stacked = row is not None and "/" not in name and self._is_stacked(meaning.row, row)
             return None if row is None or stacked else self.gradient(row, fraction="/" in name)
-        step = int(value) + self._moved(name, items[0])
+        step = int(value) + self._moved(name, items[0]) + self.later(items[0])
         row = None if self._is_numpys(name, items[0]) else family_member(name, step, self.reference.rows)
         key = Own(name, int(value))
         if row is not None and (row.endswith("]") or key not in self.session.outcomes):  # c[1] of a line is not c1
@@ -157,6 +161,8 @@ class Scope:
         """Whether an index without a counter into an array that no loop computes counts from 0, as in a model text."""
         if name not in self.reference.rows or self.offset(index) or self.reference.steps(name):
             return False
+        if self._is_place(index):
+            return True
         self.session.numbered = True
         return self.session.counting.first == 0
 
@@ -164,6 +170,15 @@ class Scope:
         """What to add to a counted step of an array that no loop computes."""
         outside = name in self.reference.rows and not self.reference.steps(name)
         return self.session.counting.arrays * self.offset(index) * outside
+
+    def later(self, index: tree.Expr) -> int:
+        """What to add to a place of Python's for the number of a step."""
+        return self.session.counting.loops * self._is_place(index)
+
+    def _is_place(self, index: tree.Expr) -> bool:
+        """Whether an index counts as Python does: the counters in it are all of Python's loops over entries."""
+        kinds = {isinstance(self.counters[n], PythonCounter) for n in mentioned(index) if n in self.counters}
+        return kinds == {True}
 
     def _is_stacked(self, base: str, row: str) -> bool:
         """Whether dh[t] is an entry of a line dh = …, and no line answers it by itself."""
@@ -187,6 +202,8 @@ class Scope:
 
     def _at(self, size: Dim, index: tree.Expr) -> int | None:
         """The place, from 0, of the step that an index is on an axis; None where it is no step's number."""
+        if self._is_place(index):
+            return self._place_in(size, index)
         first = None if isinstance(index, (tree.Slice, tree.Word)) else self._first_step(size, index)
         if first is None:
             return None
@@ -203,6 +220,18 @@ class Scope:
             says = f"there is no step {place}: steps are numbered from {first} to {last}"
             raise Beyond(says) if counted and place == last + 1 else ShapeError(says)
         return int(place) - first
+
+    def _place_in(self, size: Dim, index: tree.Expr) -> int | None:
+        """The place of an entry as Python counts, perhaps from the end, or by a counter from 1; None where nothing says
+        how many there are."""
+        value = None if isinstance(index, (tree.Slice, tree.Word)) else evaluate(index, self)
+        if not isinstance(value, sp.Integer) or not isinstance(size, sp.Integer):
+            return None
+        first = self.offset(index)
+        last = size - 1 + first
+        if not (first or -size) <= value <= last:
+            raise ShapeError(f"there is no entry {value}: {size} entries are counted from {first} to {last}")
+        return int((value - first) % size)
 
     def _first_step(self, size: Dim, index: tree.Expr) -> int | None:
         """The number of the first entry of an axis over all steps: 1, but 2 of what a loop over t = 2..T gives, read
@@ -233,6 +262,7 @@ class Scope:
         if item == WHOLE:
             return None
         place = 0 if size == 1 else self._at(size, item)
+        place = self._place_in(size, item) if place is None else place
         if place is None:
             raise ModelError("entries are filled at a loop's counter, d[i] = …, or along a whole axis, d[:, j] = …")
         return place
@@ -247,7 +277,7 @@ class Scope:
         """An answer draws no random numbers."""
 
     def offset(self, item: tree.Expr) -> int:
-        return int(any(n in self.counters for n in mentioned(item)))
+        return int(any(n in self.counters for n in mentioned(item)) and not self._is_place(item))
 
     def counts_back(self, item: tree.Expr) -> bool:
         return False
@@ -484,7 +514,7 @@ def key_of(answer: Answer, scope: Scope) -> Key:
     k = index_value(answer.index, scope)
     if target.meaning is None:
         return Own(target.name, k)
-    row = family_member(target.meaning.row, k, scope.reference.rows)
+    row = family_member(target.meaning.row, k + scope.later(answer.index), scope.reference.rows)
     if row is None:
         raise NameProblem(f"there is no {target.name}[{k}] in the model")
     return Gradient(scope.reference.called(row))

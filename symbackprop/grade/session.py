@@ -24,7 +24,7 @@ from symbackprop.grade.lines import Line, Loop
 from symbackprop.grade.naming import Dictionary, Gradient, Key, Meaning, Own
 from symbackprop.grade.reading import Answer, Reader, Target, ascii_text
 from symbackprop.grade.reference import Reference
-from symbackprop.grade.scope import GIVEN, MENDED, NotYet, Scope, index_value, key_of, lengths
+from symbackprop.grade.scope import GIVEN, MENDED, NotYet, PythonCounter, Scope, index_value, key_of, lengths
 from symbackprop.grade.tree_text import unparsed
 from symbackprop.model.text import tree
 from symbackprop.model.text.expressions import one_formula, size
@@ -279,7 +279,7 @@ class Session:
         index = answer.target.index if answer.target is not None else ()
         return {x.text for x in index if x.text not in bound and self.reference.counted(x.text, self.fixed)}
 
-    def _steps(self, line: Line, counters: Mapping[str, int]) -> range:
+    def _steps(self, line: Line, counters: Mapping[str, int]) -> Sequence[int]:
         """The values of a loop's counter; none where its bounds cannot be read."""
         assert line.loop is not None
         try:
@@ -287,18 +287,22 @@ class Session:
             if abs(last - first) >= MAX_STEPS:
                 raise ModelError(f"a loop of {abs(last - first) + 1} steps is too long")
             begin, end = self._bounds(line.loop, counters, MAX_STEPS)
-            from_0 = line.loop.from_0 or (line.loop.is_range and not self._is_of_the_model(line.loop))
-            more = self.counting.loops if from_0 else 0
+            places = self._counts_places(line.loop)
+            more = self.counting.loops if line.loop.from_0 and not places else 0
             first, last = first + more, last + more
-            self._refuse_too_many(line.loop, abs(last - first) + 1, max(first, last))
+            self._refuse_too_many(line.loop, abs(last - first) + 1, max(first, last) + places)
         except ModelError as error:
             self.unread.append(Answer(line.number, line.text, error=error))
             return range(0)
-        return range(first, last + 1) if begin <= end else range(first, last - 1, -1)
+        by = line.loop.step
+        steps = range(first, last + 1, by) if begin <= end else range(first, last - 1, -by)
+        return [PythonCounter(k) for k in steps] if places else steps
 
-    def _is_of_the_model(self, loop: Loop) -> bool:
-        """Whether a loop runs over the steps of a loop of the model, whose arrays may have one more in front."""
-        return not loop.words.isdisjoint(self.dictionary.loops)
+    def _counts_places(self, loop: Loop) -> bool:
+        """Whether a loop counts entries of arrays as Python does. One over the steps of a loop of the model may not:
+        its arrays may have one more in front."""
+        of_the_model = not loop.words.isdisjoint(self.dictionary.loops) if loop.words else bool(self.reference.loops)
+        return loop.is_range and not of_the_model
 
     def _refuse_too_many(self, loop: Loop, steps: int, highest: int) -> None:
         """Raises a `ModelError` where a loop over a size has steps for which nothing has entries, as range(N + 1) has:

@@ -1,5 +1,5 @@
 """Loops of programs in answers: arrays filled entry by entry, ``dX[i][j] += …``, sums and lists over a range or over
-the entries of arrays, ``for x, t in zip(X, y)``, to sizes that Python asks arrays for, ``m, n = X.shape``."""
+the entries of arrays, ``for x, t in zip(X, y - p)``, lists that loops fill, ``d.append(x)``, to sizes that Python asks arrays for, ``m, n = X.shape``."""
 
 from __future__ import annotations
 
@@ -460,6 +460,79 @@ dv = h.T @ e""",
 N = len(y)
 e=(p-y)/N
 dv = h.T @ e""",
+    """
+e = (p - y)/N
+dv = np.zeros(H)
+for k in range(1, H + 1):
+    dv[k-1] = e @ h[:, k-1]""",
+    """
+e = (p - y)/N
+dv = np.zeros(H)
+for k in range(1, H):
+    dv[k] = e @ h[:, k]
+dv[0] = e @ h[:, 0]""",
+    """
+dv = 0
+for i in range(0, N, 2):
+    dv += (p[i] - y[i])*h[i]/N
+for i in range(1, N, 2):
+    dv += (p[i] - y[i])*h[i]/N""",
+    """
+dv = 0
+for i in range(N - 1, -1, -2):
+    dv += (p[i] - y[i])*h[i]/N
+for i in range(N - 2, -1, -2):
+    dv += (p[i] - y[i])*h[i]/N""",
+    """
+dv = 0
+for a, q in zip(h, p - y):
+    dv += q*a/N""",
+    """
+dv = sum(q*a for q, a in zip((p - y)/N, h))""",
+    """
+dv = 0
+for i, (a, b) in enumerate(zip(h, p - y)):
+    dv += b*a/N
+db = sum((p[i] - y[i])*v*(1 - h[i]**2)/N for i in range(N))""",
+    """
+e = (p - y)/N
+dv = []
+for k in range(H):
+    dv.append(e @ h[:, k])""",
+    """
+e = (p - y)/N
+g = []
+for k in range(1, H + 1): g.append(e @ h[:, k-1])
+dv = np.array(g)""",
+    """
+rows = []
+for a, q, t in zip(h, p, y):
+    rows.append((q - t)*a)
+dv = sum(rows)/N""",
+    """
+rows = []
+for a, q, t in zip(h, p, y):
+    rows.append((q - t)*a)
+dv = np.mean(rows, axis=0)""",
+    """
+e = (p - y)/N
+dW = []
+for d in range(D):
+    row = []
+    for k in range(H):
+        s = 0
+        for i in range(N):
+            s += e[i]*v[k]*(1 - h[i,k]**2)*X[i,d]
+        row.append(s)
+    dW.append(row)
+dW = np.array(dW)""",
+    """
+dz = []
+for i in range(N):
+    dz.append((p[i] - y[i])/N*v*(1 - h[i]**2))
+dz = np.array(dz)
+dW = X.T @ dz
+db = dz.sum(0)""",
 ]
 
 NOT_OF_A_NET = [
@@ -621,6 +694,83 @@ dv = h.T @ e""",
 N = X.shape[1]
 e=(p-y)/N
 dv = h.T @ e""",
+    """
+e = (p - y)/N
+dv = np.zeros(H)
+for k in range(1, H + 1):
+    dv[k] = e @ h[:, k]""",
+    """
+dv = sum((p[n] - y[n])*h[n] for n in range(1, N + 1))/N""",
+    """
+dv = [sum((p[i] - y[i])*h[i][k] for i in range(1, N + 1))/N for k in range(1, H + 1)]""",
+    """
+dv = 0
+for i in range(0, N, 2):
+    dv += (p[i] - y[i])*h[i]/N""",
+    """
+dv = 0
+for a, q in zip(h, p - y):
+    dv += q*a""",
+    """
+dv = sum(a*q for a, q in zip(h[1:], p))""",
+    """
+dv = 0
+for a, q in zip(h, p[1:] - y[1:]):
+    dv += q*a/N""",
+    """
+e = (p - y)/N
+g = []
+for k in range(1, H):
+    g.append(e @ h[:, k-1])
+dv = np.array(g)""",
+    """
+e = (p - y)/N
+g = []
+for k in range(H):
+    g.append(e @ h[:, k])
+g.append(0)
+dv = np.array(g)""",
+    """
+e = (p - y)/N
+g = []
+for k in reversed(range(H)):
+    g.append(e @ h[:, k])
+dv = np.array(g)""",
+    """
+e = (p - y)/N
+dv = []
+for k in range(H):
+    if k > 0:
+        dv.append(e @ h[:, k])""",
+    """
+e = (p - y)/N
+dv = []
+for k in range(H):
+    dv.append(e @ h[:, k])
+for k in range(H):
+    dv.append(e @ h[:, k])""",
+    """
+e = (p - y)/N
+dv = []
+for k in range(0, H, 2):
+    dv.append(e @ h[:, k])""",
+    """
+dz = []
+for i in range(N):
+    for k in range(H): dz.append((p[i] - y[i])/N*v[k]*(1 - h[i,k]**2))
+dz = np.array(dz).reshape(N, H)
+dW = X.T @ dz""",
+    """
+e = (p - y)/N
+g = []
+for k in range(H):
+    g.append(e @ h[:, k])
+dv = np.array(g[::-1])""",
+    """
+rows = []
+for a, q, t in zip(h, p, y):
+    rows.append((q - t)*a)
+dv = np.stack(rows, axis=1).sum(0)""",
 ]
 
 
@@ -644,10 +794,36 @@ def test_loops_of_a_net_that_are_wrong(lines: str) -> None:
 
 @pytest.mark.parametrize("lines", [
     "dv = 0\nfor q in zip(h, p):\n    dv += q*h", "dv = 0\nfor a, q in h, p:\n    dv += q*a",
-    "dv = 0\nfor i, a in enumerate(h, 1):\n    dv += (p[i] - y[i])*a/N", "dv = sum(a*q for a, q in zip(h[1:], p))",
+    "dv = 0\nfor i, a in enumerate(h, 1):\n    dv += (p[i] - y[i])*a/N",
 ])
 def test_loops_that_are_not_understood_are_refused(lines: str) -> None:
     try:
         assert not outcome(lines)[1]
     except SyntaxProblem as problem:
         assert "a loop is written" in str(problem)
+
+
+FORMS = [
+    "dx = np.zeros({n})\nfor i in range({n}):\n    dx[i] = 2*{number}*x[i]",
+    "dx = np.zeros({n})\nfor i in range(1, {n}):\n    dx[i] = 2*{number}*x[i]",
+    "dx = [2*{number}*x[i] for i in range({n})]",
+    "dx = []\nfor i in range({n}):\n    dx.append(2*{number}*x[i])",
+    "dx = np.zeros({n})\nfor i in range({n}):\n    dx[{n} - 1 - i] = 2*({n} - 1 - {number})*x[{n} - 1 - i]",
+    "dx = np.zeros({n})\nfor i in range({n}):\n    dx[-i] = 2*(({n} - {number}) % {n})*x[-i]",
+]
+
+
+@pytest.mark.parametrize("n", ["N", "4"])
+@pytest.mark.parametrize("form", FORMS)
+def test_the_counter_of_a_range_is_the_number_that_python_counts(form: str, n: str) -> None:
+    """It was one more in a formula where entries count from 0: 2*(i - 1)*x[i] was called right, silently."""
+    declared = "dim N\n" if n == "N" else ""
+    model = parse(f"{declared}param x: {n}\nloss L = sum(arange({n})*x^2)")
+    said = {number: grade(model, form.format(n=n, number=number)).verdict for number in ("i", "(i - 1)", "(i + 1)")}
+    assert said == {"i": "right", "(i - 1)": "wrong", "(i + 1)": "wrong"}
+
+
+def test_a_counter_from_1_counts_entries_from_1() -> None:
+    model = parse("param x: 4\nloss L = sum(arange(4)*x^2)")
+    assert grade(model, "for i in 1..4:\n    dx[i] = 2*(i - 1)*x[i]").verdict == "right"
+    assert grade(model, "for i in 1..4:\n    dx[i] = 2*i*x[i]").verdict == "wrong"
