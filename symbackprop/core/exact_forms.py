@@ -292,10 +292,10 @@ class Forms:
         """The factors of a part that is a product, those that are products themselves taken apart; whether it is a
         quotient."""
         row = self.args[base.index] if isinstance(base, f.Arg) and n.is_Integer else None
-        written = f.Arg(0) if row is None else _unguarded(arithmetic_of(row, self.ends)[0])
+        written = f.Arg(0) if row is None else unguarded(arithmetic_of(row, self.ends)[0])
         if row is None or not isinstance(written, (f.Mul, f.Div)):
             return [(base, n)], False
-        whole = powers(_unguarded(self._inlined(row)), n)
+        whole = powers(unguarded(self._inlined(row)), n)
         rows = [(self._inlined(self.args[x.index]) if isinstance(x, f.Arg) else x, m) for x, m in whole]
         return [part for x, m in rows for part in powers(x, m)], isinstance(written, f.Div)
 
@@ -761,7 +761,7 @@ def powers(form: f.Formula, exponent: sp.Expr = sp.S.One) -> Factors:
     return f.powers(form, exponent)
 
 
-def _unguarded(form: f.Formula) -> f.Formula:
+def unguarded(form: f.Formula) -> f.Formula:
     """A gated product as one, which it is where the gate is divided by."""
     if isinstance(form, f.Call) and form.role is Role.GATED and form.guards is not None:
         return f.over(form.guards, form.children)

@@ -205,7 +205,7 @@ class Logarithms:
 
     def _of_size(self, form: f.Formula, args: Sequence[Node]) -> Node | None:
         """log |x|, of what is too large or too small for a float."""
-        size, rest = self._sized(form, args) or (None, None)
+        size, rest = self._sized(form, args) or self._split(form, args)
         if size is None or rest is None or rest.op.held:  # a sign alone
             return size
         return sum_of([size, rest.graph.call("log", rest.graph.call("abs", rest))])
@@ -217,6 +217,12 @@ class Logarithms:
             self.passed.add(x.id)
             return logdet(x.args[0]), _side(x)
         return self._scaled(form, args)
+
+    def _split(self, form: f.Formula, args: Sequence[Node]) -> tuple[Node | None, Node | None]:
+        """Those of a product some factors of which have a log, a gated one too."""
+        product, rows = self._written(form, args)
+        product = exact_forms.unguarded(product)
+        return self._factors(product, rows) if isinstance(product, (f.Mul, f.Div)) else (None, None)
 
     def _scaled(self, form: f.Formula, args: Sequence[Node]) -> tuple[Node, Node] | None:
         """Those of a function of either sign that overflows, as its record has them, of its size and of a power."""

@@ -961,6 +961,7 @@ def test_gated_products_beside_what_overflows(form: str, value: float | None, sl
     ("expm1(x)^2*y", (1600, 2), (0, 0)), ("x*expm1(x)/800", (800, 1 + 1 / 800), (0, -1 / 800)),
     ("cosh(x) - 1", (800 - np.log(2), 1), (800 - np.log(2), -1)), ("1 + 4*sinh(x)^2", (1600, 2), (1600, -2)),
     ("exp(x) + 4*sinh(x)^2", (1600, 2), (1600, -2)), ("1 + 2*sinh(x)", (800, 1), None),
+    ("abs(silu(x))", (np.log(800), 1 / 800), (np.log(800) - 800, 1 - 1 / 800)),
 ])
 def test_the_log_of_a_product_of_what_has_either_sign_and_overflows(
     text: str, right: tuple[float, float], left: tuple[float, float] | None, level: int, tmp_path: Path,
