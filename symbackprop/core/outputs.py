@@ -15,20 +15,24 @@ from functools import reduce
 from math import inf, isnan
 from typing import NamedTuple, TypeAlias
 
+import sympy as sp
+
 from symbackprop.core import formula as f
-from symbackprop.core.calculus import partial
+from symbackprop.core.calculus import from_sympy, partial
+from symbackprop.core.exact_forms import root_of_squares, sides_of
 from symbackprop.core.facts import is_norm, kind
 from symbackprop.core.graph import FLOAT, Node, arguments_first
 from symbackprop.core.hazards import is_nonnegative
 from symbackprop.core.identities import OF_EXPONENTS, Logarithms, better
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.reverse import needed_rows
-from symbackprop.core.scalars import TABLE, Scalar
+from symbackprop.core.scalars import TABLE, Scalar, to_sympy
 from symbackprop.errors import ModelError
 
 Bounds: TypeAlias = tuple[float, float]
 ANYTHING: Bounds = (-inf, inf)
 DEPTH = 6
+MAX_SIZE = 60  # of a second derivative that is written otherwise
 
 
 class Bend(Enum):
@@ -62,11 +66,12 @@ def convex_outputs(loss: Node, wrt: Sequence[Node]) -> Outputs:
     """The rows nearest to a loss that it is a convex function of, all curvature up to them being its own; a parameter
     in which it is convex itself is one. Raises `ModelError` where it is curved in none."""
     search = Search(loss, wrt)
-    search.run(loss)
-    found = search.outputs(loss)
-    if found is None or not found.curved:
+    found = search.found(loss)
+    if found is None:
+        given = next((p for p in search.weights() if Search(loss, [w for w in wrt if w is not p]).found(loss)), None)
+        where = "" if given is None else f"; it is one where {given.name} is no parameter: data {given.name}"
         raise ModelError(f"{loss.name or 'the loss'} is not known to be a convex function of any rows, curved in them: "
-                         "it has no Gauss–Newton matrix; ask for products with its Hessian (--hvp)")
+                         f"it has no Gauss–Newton matrix; ask for products with its Hessian (--hvp){where}")
     return found
 
 
@@ -74,11 +79,23 @@ class Search:
     """One walk back from a loss."""
 
     def __init__(self, loss: Node, wrt: Sequence[Node]) -> None:
-        self.wrt, self.logs = wrt, Logarithms(lambda row: None)
+        self.wrt, self.graph, self.logs = wrt, loss.graph, Logarithms(lambda row: None)
         self.own = {row.id for row in loss.graph.topological([loss])}
         self.bends: dict[int, Bend] = {}
         self.steps: dict[int, Step | None] = {}
         self._moving = needed_rows(loss.graph.topological([loss]), wrt)
+
+    def found(self, loss: Node) -> Outputs | None:
+        """The outputs of a loss that is curved in some."""
+        self.run(loss)
+        found = self.outputs(loss)
+        return found if found is not None and found.curved else None
+
+    def weights(self) -> list[Node]:
+        """The numbers among what is differentiated by that stand in a row that was not passed: lam, of lam*sum(w^2)."""
+        stopped = {i for i, step in self.steps.items() if step is None}
+        inside = {a.id for row in self.graph.nodes.values() if row.id in stopped for a in row.args}
+        return [row for row in self.wrt if row.id in inside and row.is_leaf and not row.shape]
 
     def run(self, loss: Node) -> None:
         stack = [(loss, Bend.RISING)]
@@ -106,10 +123,22 @@ class Search:
                 bent |= {a.id for a, _ in step.behind}
                 named = [self._named(a) for a, _ in step.behind if a.id not in trunk]
                 curved |= {a.id: a for a in named}
-        ends = [r for r in self._order(loss, {*curved}) if self.steps[r.id] is None and r.id not in curved]
-        if any(row.id not in self.own for row in (*curved.values(), *ends)):
-            return None
-        return Outputs(*(sorted(rows, key=lambda row: row.id) for rows in (curved.values(), ends)))
+        while True:
+            ends = [r for r in self._order(loss, {*curved}) if self.steps[r.id] is None and r.id not in curved]
+            if any(row.id not in self.own for row in (*curved.values(), *ends)):
+                return None
+            if self._is_computed_from(loss, {*curved, *[r.id for r in ends]}):
+                return Outputs(*(sorted(rows, key=lambda row: row.id) for rows in (curved.values(), ends)))
+            affine = {i: step for i in curved if (step := self.steps[i]) is not None and not step.curved}
+            if not affine:
+                return None
+            behind = [a for step in affine.values() for a, _ in step.behind]
+            curved = {i: row for i, row in curved.items() if i not in affine} | {a.id: a for a in behind}
+
+    def _is_computed_from(self, loss: Node, outputs: Collection[int]) -> bool:
+        """Whether what is differentiated by reaches the loss through these rows alone."""
+        around = loss.graph.topological([loss], frozenset(outputs))
+        return not {row.id for row in self.wrt} & ({row.id for row in around} - {*outputs})
 
     def _order(self, loss: Node, stop: Collection[int] = ()) -> list[Node]:
         """The rows that were passed, what is behind them first."""
@@ -142,6 +171,11 @@ class Search:
         other = better(row, self.logs, OF_EXPONENTS)
         if other is not None:
             return Step(False, ((other, bend),))
+        root = root_of_squares(row, ())
+        if root is not None:
+            return Step(False, ((root, bend),))
+        if sides := sides_of(row, ()):
+            return self._norm([side for side in sides if self.moves(side)], bend)
         if row.form is not None:
             return self._elementwise(row, bend, moving)
         if is_norm(row) or _is_square(row):
@@ -149,6 +183,14 @@ class Search:
         if row.op.logarithm or row.op.chooses:
             return Step(row.op.logarithm, ((row.args[0], bend),)) if bend is Bend.RISING else None
         return self._linear(row, bend, moving)
+
+    def _norm(self, sides: Sequence[Node], bend: Bend) -> Step | None:
+        """Of a norm of two numbers; what is no row of the loss is affine in what is behind it."""
+        found = [Step(False, ((side, Bend.EITHER),)) if side.id in self.own else self._step(side, Bend.EITHER)
+                 for side in sides]
+        if bend is not Bend.RISING or any(step is None or step.curved for step in found):
+            return None
+        return Step(True, tuple([behind for step in found if step is not None for behind in step.behind]))
 
     def _linear(self, row: Node, bend: Bend, moving: list[int]) -> Step | None:
         facts = kind(row)
@@ -167,8 +209,26 @@ class Search:
         except ModelError:
             return None
         behind = tuple([(row.args[i], bend.times(self.bounds(slope, row.args))) for i, slope in slopes])
-        convex = all(c is not None and bend.times(self.bounds(c, row.args)) is Bend.RISING for c in curves)
-        return Step(bool(curves), behind) if convex else None
+        convex = all(c is not None and self._rises(bend, c, row.args) for c in curves)
+        return Step(bool(curves), behind) if convex else self._of_roots(row, bend)
+
+    def _of_roots(self, row: Node, bend: Bend) -> Step | None:
+        """Of terms that are roots of sums of squares, each with a number in front."""
+        terms = [f.split_sign(term) for term in f.summands(row.attr.form)]
+        rows = [(row.graph.apply(part, *row.args), float(factor)) for factor, part in terms]
+        moving = [(root_of_squares(part, ()), bend.times((c, c))) for part, c in rows if self.moves(part)]
+        found = tuple([(root, bends) for root, bends in moving if root is not None])
+        return Step(False, found) if len(found) == len(moving) else None
+
+    def _rises(self, bend: Bend, curve: f.Formula, args: Sequence[Node]) -> bool:
+        """Whether a second derivative bends the loss upwards, as it is or over one denominator: of u·asinh(u) it is
+        (2 + u²)/(1 + u²)^(3/2)."""
+        if bend.times(self.bounds(curve, args)) is Bend.RISING:
+            return True
+        if bend is Bend.EITHER or f.size(curve) > MAX_SIZE:
+            return False
+        other = from_sympy(sp.factor(sp.together(to_sympy(curve))))
+        return bend.times(self.bounds(other, args)) is Bend.RISING
 
     # -- numbers
     def bounds(self, form: f.Formula, args: Sequence[Node], depth: int = DEPTH) -> Bounds:
@@ -195,8 +255,11 @@ class Search:
                 below = reduce(_product, [_sign(b) for b in signs], (0.0, inf))
                 return _product(self.bounds(num, args, depth), below)
             case f.Pow(base, exponent):
+                low, high = self.bounds(base, args, depth)
+                if isinstance(exponent, f.Num) and exponent.value.is_even and exponent.value.is_positive:
+                    return 0.0, max(-low, high) ** float(exponent.value)
                 even = isinstance(exponent, f.Num) and exponent.value.is_even
-                return (0.0, inf) if even or self.bounds(base, args, depth)[0] >= 0 else ANYTHING
+                return (0.0, inf) if even or low >= 0 else ANYTHING
             case f.Call(name, parts):
                 return self._of_call(TABLE[name], parts, args, depth)
         return ANYTHING

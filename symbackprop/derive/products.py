@@ -16,7 +16,7 @@ from symbackprop.core.forward import Push, totals
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import body_leaf, with_bodies
 from symbackprop.core.names import dotted
-from symbackprop.core.outputs import convex_outputs
+from symbackprop.core.outputs import Outputs, convex_outputs
 from symbackprop.core.reverse import sweep, vjp
 from symbackprop.core.reverse import totals as settled
 from symbackprop.derive.backprop import stack_name
@@ -93,10 +93,8 @@ class Products:
         loss = self.model.loss_row
         if loss is None:
             raise ModelError(f"{self.model.name} has outputs and no loss, and so no Gauss–Newton matrix: ask for {JVP}")
-        wrt, declared = list(self.wrt.values()), self.declared.loss_row
-        if declared is not None and declared is not loss:
-            convex_outputs(declared, wrt)  # refuses what is convex in other words alone
-        outputs, held = convex_outputs(loss, wrt)
+        declared = self.declared.loss_row
+        loss, (outputs, held) = self._convex(loss, loss if declared is None else declared)
         tangents, names = self._pushed(outputs)
         stop = frozenset([row.id for row in (*outputs, *held)])
         slopes = vjp([loss], [self.graph.const(1)], outputs, stop)
@@ -111,6 +109,17 @@ class Products:
                 f"H the second ones of {loss.name} by these.")
         results = dict(zip(self.wrt, settled(back, list(self.wrt.values())), strict=True))
         return self._product(GGN, says, "Gv_{}", True, results, {}, names)
+
+    def _convex(self, loss: Node, declared: Node) -> tuple[Node, Outputs]:
+        """The loss and the rows that it is a convex function of: the declared one where other words of it are convex in
+        other rows, as e^(−log cosh z) for 1/cosh(z), or not known to be so."""
+        wrt = list(self.wrt.values())
+        said = convex_outputs(declared, wrt)
+        try:
+            found = convex_outputs(loss, wrt)
+        except ModelError:
+            return declared, said
+        return (loss, found) if _called(said) == _called(found) else (declared, said)
 
     def _label(self, row: Node) -> str | None:
         return row.name or self.d.names.get(row.id)
@@ -139,6 +148,11 @@ class Products:
         given = {row.id: self.directions[n] for n, row in self.wrt.items()}
         found = totals(push.run(rows, given), rows)
         return found, self.d.names | called(push.pairs, self.d.names, self.count)
+
+
+def _called(outputs: Outputs) -> list[set[str | int]]:
+    """The rows by which outputs are known."""
+    return [{row.name or row.id for row in rows} for rows in outputs]
 
 
 def called(pairs: Iterable[tuple[Node, Node]], names: Mapping[int, str], count: int) -> dict[int, str]:

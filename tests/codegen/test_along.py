@@ -298,6 +298,29 @@ def test_of_a_convex_loss_of_linear_outputs_it_is_the_hessian(tmp_path: Path) ->
     same(*[f(point.params, point.data, v) for f in (point.module.ggn, point.module.hvp)], 1e-12)
 
 
+@pytest.mark.parametrize("loss", [
+    "log_cosh(X @ w + b - y)", "sqrt(1 + (X @ w + b - y)^2) - 1", "log(exp(X @ w + b - y) + exp(-(X @ w + b - y)))",
+    "4*(sqrt(1 + ((X @ w + b - y)/2)^2) - 1)", "log(cosh(X @ w + b - y))",
+])
+def test_of_a_smooth_absolute_value_it_is_the_hessian(loss: str, tmp_path: Path) -> None:
+    """The check failed where the residual stood twice in a line, as exp(u) and exp(−u)."""
+    text = f"dim N, D\ndata X: N x D, y: N\nparam w: D, b\nloss L = sum({loss})"
+    point = Point(emit(text, tmp_path, along=["hvp", "ggn"]), {"N": 5, "D": 3})
+    v = point.direction()
+    same(*[f(point.params, point.data, v) for f in (point.module.ggn, point.module.hvp)], 1e-12)
+    codegen(parse(text), along=["ggn"])
+
+
+@pytest.mark.parametrize(("loss", "right"), [
+    ("1/cosh(z)", 2 * np.sinh(0.7)**2 / np.cosh(0.7)**3), ("1/exp(z)", 2 * np.exp(-0.7)),
+])
+def test_the_outputs_are_those_of_what_is_declared(loss: str, right: float, tmp_path: Path) -> None:
+    """Half as much: e^(−log cosh z), which is computed, is convex in log cosh z."""
+    module = emit(f"param z\nloss L = {loss}", tmp_path, along=["ggn"])
+    found = module.ggn({"z": np.float64(0.7)}, {}, {"z": np.float64(1)})["z"]
+    np.testing.assert_allclose(found, right, rtol=1e-12)
+
+
 def test_outputs_that_are_added_in_one_line_are_those_of_a_line_of_their_own(tmp_path: Path) -> None:
     """Of (z + b - y)² the residual has no row; z and b together are outputs."""
     head = "dim N, D, H\ndata X: N x D, y: N\nparam W: D x H, v: H, b\n"

@@ -33,6 +33,12 @@ ROWS = "dim N, D, C\ndata X: N x D, t: N, Y: N x C\nparam W: D x C, w: D, b\nZ =
     ("sum(exp(2 * tanh(X @ w) - b))", "2 * tanh(X @ w) - b"),
     ("sum((r - [1, b][0])**4)", "r"),
     ("sum((r - 2 * b)**2 + (r + b)**2)", "r, b"),
+    ("sum(log_cosh(r - t))", "r"),
+    ("sum(log(cosh(tanh(X @ w) + b - t)))", "tanh(X @ w) + b - t"),
+    ("sum(sqrt(1 + (r - t)**2) - 1)", "r"),
+    ("mean(4 * (sqrt(1 + ((tanh(X @ w) + b - t) / 2)**2) - 1))", "tanh(X @ w), b"),
+    ("sum(log(exp(tanh(X @ w) + b - t) + exp(-(tanh(X @ w) + b - t))))", "tanh(X @ w), b"),
+    ("sum(1 / cosh(r))", "cosh(r)"),
 ])
 def test_outputs_of_losses(loss: str, expected: str) -> None:
     model = parse(f"{ROWS}loss L = {loss}")
@@ -58,3 +64,10 @@ def test_a_part_that_is_not_convex_counts_to_first_order() -> None:
     assert model.loss_row is not None
     found = convex_outputs(model.loss_row, list(model.targets().values()))
     assert [row.name for row in found.curved] == ["r"] and [str(row) for row in found.held] == ["sin(r)"]
+
+
+def test_a_number_that_a_penalty_is_multiplied_with_is_named() -> None:
+    model = parse("dim N, D\ndata X: N x D, t: N\nparam w: D, lam\nloss L = sum((X @ w - t)**2) + lam * sum(w**2)")
+    assert model.loss_row is not None
+    with pytest.raises(ModelError, match="it is one where lam is no parameter: data lam"):
+        convex_outputs(model.loss_row, list(model.targets().values()))

@@ -1,5 +1,6 @@
-"""Loops of programs in answers: arrays filled entry by entry, ``dX[i][j] += …``, sums and lists over a range or over
-the entries of arrays, ``for x, t in zip(X, y - p)``, lists that loops fill, ``d.append(x)``, to sizes that Python asks arrays for, ``m, n = X.shape``."""
+"""Loops of programs in answers: arrays filled entry by entry, ``dX[i][j] += …``, lists that a loop fills,
+``d.append(x)``, sums and lists over a range or over the entries of arrays, ``for x, t in zip(X, y - p)``, to sizes that
+Python asks arrays for, ``m, n = X.shape``."""
 
 from __future__ import annotations
 
