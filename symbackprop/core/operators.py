@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache, reduce
 from typing import TYPE_CHECKING, Any
 
 from symbackprop.core import formula as f
@@ -26,26 +27,37 @@ def operation(sign: str, left: Node, right: Node) -> Node:
     return row if sign in "+-" else late("powers")(row)
 
 
+@lru_cache(maxsize=1 << 10)
+def _form(signs: str) -> f.Formula:
+    """What signs, of sums or of products, make of as many arguments and one."""
+    rest = [Arg(k) for k in range(1, len(signs) + 1)]
+    if signs[0] == "*":
+        return f.mul(A, *rest)
+    return f.add(A, *[term if sign == "+" else -term for sign, term in zip(signs, rest, strict=True)])
+
+
 class Terms:
-    """A sum that is made at once of as many of its terms as stand in one formula: the row that adding them one by one
-    makes, without those on the way."""
+    """A sum or a product that is made at once of as many of its terms as stand in one formula: the row that adding them
+    one by one makes, without those on the way."""
 
     def __init__(self, first: Node) -> None:
-        self.rows = [first]
-        self.signs: list[f.Formula] = [A]
+        self.rows, self.signs = [first], ""
         self.size, self.arguments = first.graph.extent(first)
 
     def takes(self, sign: str, row: Node) -> bool:
         """Whether a term can be added before the sum is made: it has the shape of the others, and what is there is a
         part of a formula yet."""
-        return sign in "+-" and row.value is None and self.rows[0].value is None and (
-            self.size <= MAX_SIZE and self.arguments <= MAX_ARGS and same_shape(row.shape, self.rows[0].shape))
+        first = self.rows[0]
+        if row.value is not None or first.value is not None or sign not in _TOGETHER[self.signs[:1]]:
+            return False
+        if sign == "*" and not (_is_factor(row) and (self.signs or _is_factor(first))):
+            return False
+        return self.size <= MAX_SIZE and self.arguments <= MAX_ARGS and same_shape(row.shape, first.shape)
 
     def append(self, sign: str, row: Node) -> None:
         size, arguments = row.graph.extent(row)
         self.size, self.arguments = self.size + size + 2, self.arguments + arguments
-        term = Arg(len(self.rows))
-        self.signs.append(term if sign == "+" else -term)
+        self.signs += sign
         self.rows.append(row)
 
     def plus(self, sign: str, row: Node) -> Terms:
@@ -57,8 +69,29 @@ class Terms:
 
     def made(self) -> Node:
         """The row of the sum."""
-        first = self.rows[0]
-        return first if len(self.rows) == 1 else first.graph.arithmetic(f.add(*self.signs), self.rows)
+        first, *rest = self.rows
+        if not rest:
+            return first
+        if self.signs[0] != "*":
+            return first.graph.arithmetic(_form(self.signs), self.rows)
+        product = first.graph.arithmetic(_form(self.signs), self.rows) if rest[1:] else None
+        return product if product is not None and _is_plain(product.arithmetic) else reduce(_times, self.rows)
+
+
+_TOGETHER = {"": ("+", "-", "*"), "+": ("+", "-"), "-": ("+", "-"), "*": ("*",)}
+_SEEN_TO = f.Pow.bit | f.Div.bit | f.Call.bit  # what is looked at as each factor comes, as `powers` does
+
+
+def _is_plain(form: f.Formula | None) -> bool:
+    return form is not None and not form.kinds & _SEEN_TO
+
+
+def _is_factor(row: Node) -> bool:
+    return row.name is not None or row.arithmetic is None or _is_plain(row.arithmetic)
+
+
+def _times(left: Node, right: Node) -> Node:
+    return operation("*", left, right)
 
 
 def _by(combine: Callable[[Node, Node], Node]) -> tuple[Callable[..., Node], Callable[..., Node]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import copy_row
 from symbackprop.core.notation import Notation
+from symbackprop.core.operators import Terms, operation
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.reverse import grad
 from symbackprop.core.shapes import dim
@@ -364,3 +367,22 @@ def test_a_sum_of_what_an_identity_matrix_leaves_is_one_over_the_diagonal() -> N
         assert build.reduce_sum(other).op.name == "sum"
     for other in (a, g.leaf("b", (N, D))):
         assert build.reduce_sum(build.eye(g, 1) * other).op.name == "sum"
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_what_is_made_at_once_is_what_is_made_sign_by_sign(seed: int) -> None:
+    a, b, c, d = rows((N,))
+    parts = [a, b, c, d, a + b, 2 * a, -b, a * b, a / b, a**2, b * b, a * b + c, 3 * (a + b) + 1, F.log(a),
+             F.log(a) + b, F.tanh(c), a.graph.let("h", a + c), F.norm(a) * c, F.abs(d), -F.log(b), (a + 1) * (b + 2),
+             1 / c]
+    dice = random.Random(seed)
+    sign, together = dice.choice("*+-**"), dice.choices(parts, k=dice.randint(2, 12))
+    whole = reduce(lambda found, part: found.plus(sign, part), together[1:], Terms(together[0])).made()
+    assert whole is reduce(lambda left, right: operation(sign, left, right), together)
+
+
+def test_a_product_of_many_has_no_rows_on_the_way() -> None:
+    a, b, c, d = rows()
+    before = a.graph.count
+    reduce(lambda found, part: found.plus("*", part), (b, c, d), Terms(a)).made()
+    assert a.graph.count == before + 1

@@ -152,17 +152,19 @@ class Evaluator:
             last, right = right, self.operand(part)
             if left is expr.first:
                 self.refuse_lists((left, part), sign, (value, right))
+            if isinstance(value, Node) and isinstance(right, Node) and not (
+                    sign == "*" and (isinstance(left, tree.Transpose) or isinstance(part, tree.Transpose))):
+                terms = terms or Terms(value)
+                if terms.takes(sign, right):
+                    terms.append(sign, right)
+                    left, entries = part, has_axes(right)
+                    continue
+            value, terms = value if terms is None else terms.made(), None
             if sign in warnings.OF_SIGNS:
                 for warning in warnings.OF_SIGNS[sign](warnings.Factors(left, part, value, last, right)):
                     self.scope.remark(warning)
             raised = _is_raised(left, last) or _is_raised(part, right)
             left = part
-            if isinstance(value, Node) and isinstance(right, Node):
-                terms = terms or Terms(value)
-                if terms.takes(sign, right):
-                    terms.append(sign, right)
-                    continue
-            value, terms = value if terms is None else terms.made(), None
             for warning in warnings.of_operator(sign, value, right):
                 self.scope.remark(warning)
             try:
