@@ -73,7 +73,13 @@ def same(a: Dim, b: Dim) -> bool:
 
 @lru_cache(1 << 12)
 def _equal(a: Dim, b: Dim) -> bool:
-    return bool(a == b) or sp.expand(a - b) == 0
+    return bool(a == b) or apart(a, b) == 0
+
+
+@lru_cache(1 << 12)  # hundreds of loops ask it of the same few
+def apart(a: Dim, b: Dim) -> Dim:
+    """How much larger than b a is."""
+    return sp.expand(a - b)
 
 
 def smaller(m: Dim, n: Dim, what: str) -> Dim:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from operator import add, mul, sub, truediv
 from typing import Any
 
@@ -22,6 +23,7 @@ EXACT = 2**53  # up to here floats hold every whole number
 LARGEST = 10**30  # what has more digits is hard to read
 
 
+@lru_cache(maxsize=1 << 12, typed=True)  # of hundreds of loops all have t-1
 def fold(sign: str, a: sp.Expr, b: sp.Expr) -> sp.Expr:
     """``a sign b`` for numbers and expressions in dimensions."""
     if sign == "/" and b == 0:

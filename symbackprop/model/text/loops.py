@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
@@ -15,7 +16,7 @@ import sympy as sp
 from symbackprop.core.build import arange, slice_axis, transpose
 from symbackprop.core.graph import Node, arguments_first, label
 from symbackprop.core.loops import body_leaf, open_loop, stack_of
-from symbackprop.core.shapes import dim, dim_text, same, shape_text
+from symbackprop.core.shapes import apart, dim, dim_text, same, shape_text
 from symbackprop.errors import ModelError, NameProblem, ShapeError
 from symbackprop.model.names import check_name, python_name
 from symbackprop.model.text import tree
@@ -35,7 +36,7 @@ class BodyScope(Scope):
         self.language, self.from_zero, self.lists = outside.language, outside.from_zero, outside.lists
         self.symbol, self.python = dim(s.variable), s.by != 0
         self.reverse, self.first, self.last = _bounds(start, stop)
-        self.length = sp.expand(self.last - self.first + 1)
+        self.length = apart(self.last, self.first) + 1
         self.assigned = tree.given(s.body)
         self.rows: dict[str, Node] = {}
         self.carry: dict[str, tuple[Node, Node]] = {}
@@ -116,7 +117,7 @@ class BodyScope(Scope):
         return Evaluator(self).subscript(found, items[1:]) if len(items) > 1 else found
 
     def _own_value(self, name: str, place: sp.Expr) -> Node:
-        shift = sp.expand(place - self.symbol)
+        shift = apart(place, self.symbol)
         if shift == 0:
             if name not in self.rows:
                 raise NameProblem(f"{name}[{self.counter}] is used before it is assigned")
@@ -185,7 +186,7 @@ class BodyScope(Scope):
             column = self.outside.element(row, (tree.Slice(None, None, None), *rest[:1])) if rest else None
             row, rest = (row, rest) if column is None else (column, rest[1:])
         if self._counts((first,)):
-            found = self._element(row, sp.expand(self._place(first, label(row)) - self.symbol))
+            found = self._element(row, apart(self._place(first, label(row)), self.symbol))
         elif isinstance(first, (tree.Slice, tree.Word)):
             return self._across(row, items)
         else:
@@ -212,7 +213,7 @@ class BodyScope(Scope):
         key = (row.id, shift)
         if key not in self.sequences:
             sequence = self._sequence(row, shift)
-            name = f"{row.name or 'x'}[{short(sp.expand(self.symbol + shift)).replace(' ', '')}]"
+            name = f"{row.name or 'x'}[{_place_text(self.symbol, shift)}]"
             leaf = body_leaf(self.graph, name, sequence.shape[1:], kind=sequence.kind, of=sequence)
             self.sequences[key], self.varying[leaf.id] = (leaf, sequence), True
         return self.sequences[key][0]
@@ -221,10 +222,10 @@ class BodyScope(Scope):
         """The part of an array that the loop runs over."""
         if not row.shape:
             raise ShapeError(f"{label(row)} is a scalar and has no entries to run over")
-        begin, size = sp.expand(self.first - 1 + shift), row.shape[0]
-        beyond = sp.expand(size - begin - self.length)
+        begin, size = apart(self.first, 1 - shift), row.shape[0]
+        beyond = apart(size, begin + self.length)
         if begin.is_negative:
-            place = short(sp.expand(self.symbol + shift)).replace(" ", "")
+            place = _place_text(self.symbol, shift)
             raise ShapeError(
                 f"{label(row)}[{place}] stands before the first entry of {label(row)} ({shape_text(row.shape)}) at "
                 f"{self.counter} = {self.first}: in a loop over {self.counter} = {self.first - begin}.."
@@ -254,7 +255,7 @@ class BodyScope(Scope):
         before, self.counting = self.counting, True
         value = None if item is None or isinstance(item, tree.Slice) else evaluate(item, self)
         self.counting = before
-        shift = sp.expand(value - self.symbol) if isinstance(value, sp.Expr) else self.symbol
+        shift = apart(value, self.symbol) if isinstance(value, sp.Expr) else self.symbol
         if shift.has(self.symbol) or shift.is_integer is False:
             raise ModelError(f"an index of {name} with {self.counter} is {self.counter}, {self.counter}-1 or the like")
         assert isinstance(value, sp.Expr)
@@ -306,6 +307,13 @@ class BodyScope(Scope):
                     self._carried(name)
 
 
+@lru_cache(1 << 12)
+def _place_text(counter: sp.Expr, shift: sp.Expr) -> str:
+    """``t+1``"""
+    return short(sp.expand(counter + shift)).replace(" ", "")
+
+
+@lru_cache(1 << 12)
 def runs_down(start: sp.Expr, stop: sp.Expr) -> bool:
     """Whether a loop goes from a larger number to a smaller one."""
     return bool((stop - start).is_negative) or bool(stop.is_Integer and not start.is_Integer)
