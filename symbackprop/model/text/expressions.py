@@ -500,7 +500,7 @@ def _option(c: Cursor) -> str:
     if c.tokens[end].kind != NAME or not c.tokens[end + 1].is_sign("="):
         return ""
     word = "".join(token.text for token in c.tokens[c.place : end + 1])
-    c.place = end + 2
+    c.go(end + 2)
     return word
 
 

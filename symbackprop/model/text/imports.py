@@ -22,8 +22,8 @@ def is_import(tokens: Sequence[Token]) -> bool:
 
 def imported(lines: Sequence[Line]) -> Mapping[str, tree.Expr]:
     """What names stand for that a text imports from libraries which are known, unless it gives them to something."""
-    given = {name for line in lines for name in _given(line)}
     paths = dict(chain.from_iterable(_imports(line.tokens) for line in lines if is_import(line.tokens)))
+    given = {name for line in lines for name in _given(line)} if paths else set[str]()
     return {name: _member(path) for name, path in paths.items() if path[0] in _KNOWN and name not in given}
 
 

@@ -56,7 +56,7 @@ class _Lists:
     def __init__(self, lines: list[Line], own: Container[str] = ()) -> None:
         self.own = own  # which functions of a class share
         self.entries: dict[str, list[Entry]] = {}
-        names = FreeNames(token.text for line in lines for token in line.tokens)
+        names = FreeNames(map(TEXT, chain.from_iterable(line.tokens for line in lines)))
         self.given = Counter(chain.from_iterable(map(given_names, lines)))
         self.numbers = dict[str, int]()  # of the lines that make lists
         for line in [*lines]:
@@ -324,12 +324,14 @@ _DEEPER = {"(": 1, "[": 1, ")": -1, "]": -1}
 
 def given_names(line: Line) -> list[str]:
     """The names that a line gives a value, or changes."""
-    depths = _depths(line.tokens)
-    equal = max((j for j, token in enumerate(line.tokens) if token.is_sign("=") and not depths[j]), default=0)
-    several = [token for token in line.tokens[:equal] if token.is_sign(",", "=")]
-    if several:
-        return [token.text for token in line.tokens[:equal] if token.kind == NAME]
-    return [line.tokens[0].text] if len(line.tokens) > 1 and line.tokens[1].text in _GIVES else []
+    texts = [*map(TEXT, line.tokens)]
+    signs = [j for j, text in enumerate(texts) if text == "="] if "=" in texts else [0]
+    if "," in texts[: signs[-1]] or signs[1:]:
+        depths = _depths(line.tokens)
+        equal = max((j for j in signs if not depths[j]), default=0)
+        if not {",", "="}.isdisjoint(texts[:equal]):
+            return [token.text for token in line.tokens[:equal] if token.kind == NAME]
+    return texts[:1] if len(texts) > 1 and texts[1] in _GIVES else []
 
 
 def _stands(lines: Sequence[Line], k: int, name: str) -> bool:

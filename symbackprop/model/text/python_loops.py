@@ -88,7 +88,8 @@ class _Counting:
                 self._keep_row(s.target.name, s.value)
                 yield tree.Said(s.line, _IS.format(s.target.name))
             elif isinstance(s, tree.Equation):
-                yield replace(self.in_front(s), value=self.from_zero(s.value))
+                begun, value = self.in_front(s), self.from_zero(s.value)
+                yield begun if value is s.value else replace(begun, value=value)
                 self.ends.pop(s.target.name, None)
                 self.given.add(s.target.name)
                 self.stepped |= {s.target.name} if s.target.index is not None else set()

@@ -305,7 +305,7 @@ class Reader:
         if words[1:4] != [".", "append", "("] or not self.counters:
             return []
         name = c.declared("a name")
-        c.place += len(("append", ".")) + 1
+        c.go(c.place + len(("append", ".")) + 1)
         value = expression(c)
         c.expect(")", "behind what is appended")
         c.finish("the formula")

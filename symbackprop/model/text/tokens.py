@@ -395,12 +395,11 @@ class Cursor:
     """A place in the tokens of one logical line."""
 
     def __init__(self, tokens: tuple[Token, ...]) -> None:
-        self.tokens, self.place, self.depth = tokens, 0, 0
-        self.bars = 0  # that are open
+        self.tokens, self.depth, self.bars = tokens, 0, 0  # bars that are open
+        self.go(0)
 
-    @property
-    def now(self) -> Token:
-        return self.tokens[self.place]
+    def go(self, place: int) -> None:
+        self.place, self.now = place, self.tokens[place]
 
     @property
     def before(self) -> Token:
@@ -415,19 +414,16 @@ class Cursor:
         return self.tokens[min(self.place + 1, len(self.tokens) - 1)]
 
     def take(self) -> Token:
-        token = self.tokens[self.place]
-        self.place += token.kind != END
+        token = self.now
+        if token.kind != END:
+            self.go(self.place + 1)
         return token
 
     def at(self, *signs: str) -> bool:
-        return self.tokens[self.place].text in signs  # no name, number or string is written as one
+        return self.now.text in signs  # no name, number or string is written as one
 
     def accept(self, *signs: str) -> Token | None:
-        token = self.tokens[self.place]
-        if token.text not in signs:
-            return None
-        self.place += token.kind != END
-        return token
+        return self.take() if self.now.text in signs else None
 
     def expect(self, sign: str, why: str) -> Token:
         if not self.at(sign):
