@@ -27,6 +27,7 @@ from symbackprop.core.facts import (
 )
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import body_leaf
+from symbackprop.core.ops.matrices import swapped
 from symbackprop.core.roles import Role
 from symbackprop.core.scalars import AT_ZERO, TABLE
 from symbackprop.core.shapes import bracketed, dim_text, same_shape, shape_text
@@ -263,6 +264,17 @@ def products(place: Place) -> Iterator[Candidate]:
         pattern = ("product", edge.consumer.attr, edge.index, number)
         family = m.base_name(place.reference.names.get(other.id, ""))
         yield Candidate(m.TRANSPOSE, tell, {edge: _product(form, other)}, 0, ((*pattern, family), pattern), 16)
+
+
+def turned_matrices(place: Place) -> Iterator[Candidate]:
+    """What an inverse or the solution of a system hands back without the transposes."""
+    edge, args = place.edge, place.edge.consumer.args
+    if not edge.consumer.op.matrices:
+        return
+    name = declared_name(place.reference, args[0])
+    says = f"in {place.factor}, {name} stands where {bracketed(name)}.T belongs: a transpose is missing or too many"
+    turned = [swapped(args[0]), *args[1:]]
+    yield candidate(place, m.TRANSPOSE, says, lambda s, e, up: s.through(e, up, turned), 18)
 
 
 Order: TypeAlias = tuple[tuple[int, int], tuple[bool, bool]]  # of the upstream gradient and the other factor, and .T
@@ -614,6 +626,28 @@ def summed_axes(edge: Edge) -> Iterator[int]:
         yield from (k for k in range(consumer.ndim) if k < lead or argument.shape[k - lead] == 1 != consumer.shape[k])
 
 
+def chosen_elsewhere(place: Place) -> Iterator[Candidate]:
+    """The gradient of a maximum handed to another entry: the smallest one, the largest along another axis or of all."""
+    row, ndim = place.edge.consumer, place.edge.argument.ndim
+    if not row.op.chooses:
+        return
+    name, axes = declared_name(place.reference, place.edge.argument), tuple(int(a) for a in row.attr[0])
+    others = [w for count in range(1, ndim + 1) for w in combinations(range(ndim), count) if w != axes]
+    entries: list[tuple[str, Callable[..., Array], tuple[int, ...]]] = [("smallest", np.min, axes)]
+    entries += [("largest", np.max, w) for w in others]
+    for word, choose, along in entries:
+        which = f"the {word} of all" if len(along) == ndim > 1 else f"the {word} along {_axes(along)}"
+        says = f"in d{name}, {which} gets what belongs to the largest along {_axes(axes)}"
+        yield candidate(place, m.SUBSTITUTION, says, partial(_to_entries, axes, choose, along), 31)
+
+
+def _to_entries(axes: tuple[int, ...], choose: Callable[..., Array], along: tuple[int, ...], sweep: NumericSweep,
+                edge: Edge, upstream: Array) -> Array:
+    values = sweep.point.value(edge.argument)
+    spread = np.reshape(upstream, [1 if k in axes else d for k, d in enumerate(values.shape)])
+    return spread * (values == choose(values, axis=along, keepdims=True))
+
+
 def part_of_sum(place: Place) -> Iterator[Candidate]:
     """Of a sum over an axis only a part: the last entry, the last block, all but one end."""
     edge, name = place.edge, declared_name(place.reference, place.edge.argument)
@@ -653,6 +687,14 @@ _PARTS: list[tuple[str, int, str, Kept]] = [
      lambda count: slice(count - 1)),
     (m.MISSING_SUM, 33, "{sum} the first entry is left out in d{name}: a loop begins too late",
      lambda count: slice(1, None)),
+    (m.MISSING_SUM, 34, "{sum} only every second entry is kept in d{name}: a loop goes on by 2",
+     lambda count: slice(None, None, 2)),
+    (m.MISSING_SUM, 34, "{sum} only every second entry is kept in d{name}, from the second on: a loop goes on by 2",
+     lambda count: slice(1, None, 2)),
+    (m.MISSING_SUM, 34, "{sum} only the first half is kept in d{name}: a loop ends half-way",
+     lambda count: slice(count // 2)),
+    (m.MISSING_SUM, 34, "{sum} only the second half is kept in d{name}: a loop begins half-way",
+     lambda count: slice(count // 2, None)),
     *((OVERWRITTEN, 34, f"{_OVER}block of {block} is kept", _from_last(block)) for block in (2, 3, 4)),
     *((OVERWRITTEN, 35, f"{_OVER}{number} entries are kept", _last(number)) for number in (2, 3, 4)),
 ]
@@ -830,8 +872,8 @@ def _sums(whole: Array, belongs: Sequence[int]) -> Iterator[tuple[str, str, Arra
                 yield wrong.replace("sum", "mean", 1), AXIS, whole.mean(axis=axes)
 
 
-AT_EDGES = (overwrites, shifted_windows, divided_otherwise, products, softmax_parts, sum_axes, inner_slips, scaled,
-            part_of_sum, other_gradients)
+AT_EDGES = (overwrites, shifted_windows, divided_otherwise, products, turned_matrices, softmax_parts, sum_axes,
+            inner_slips, scaled, chosen_elsewhere, part_of_sum, other_gradients)
 AT_ROWS = (missing_branches, true_class)
 FEW_AT_EDGES = (overwrites, shifted_windows, divided_otherwise, products, softmax_parts)
 FEW_AT_ROWS = (missing_branches,)

@@ -19,6 +19,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.shapes import bracketed, dim_text, shape_text
 from symbackprop.derive.record import Edge
+from symbackprop.errors import ModelError
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.derivation_mistakes import AT_EDGES, Candidate, Place, Swap, repeated
 from symbackprop.grade.mistakes import Finding
@@ -111,7 +112,7 @@ class Diagnosis:
     def _agrees_at(self, k: int, values: Callable[[int], Array]) -> bool:
         try:
             return self.pairs[k].agrees(values(k))
-        except (ValueError, IndexError, np.linalg.LinAlgError):
+        except (ValueError, IndexError, np.linalg.LinAlgError, ModelError):  # the inverse of a matrix of ones
             return False
 
     # -- what needs no derivation

@@ -137,6 +137,21 @@ def test_right_ones_pass(model: str, back: Callable[..., Any]) -> None:
     assert check(Model.parse(model), back)
 
 
+INVERSE = "dim n\nparam A: n x n\ndata B: n x n\nloss L = sum(inv(A) * B)"
+SOLVED = "dim n\nparam A: n x n\ninput b: n\noutput x = solve(A, b)"
+ROWS = "dim N, D\ninput X: N x D\noutput y = max(X, axis=1)"
+
+
+def inverse_of_a_square(A: Any, B: Any) -> dict[str, Any]:
+    V = np.linalg.inv(A @ A)
+    return {"A": -(V @ B @ V) @ A.T - A.T @ (V @ B @ V)}
+
+
+def largest(value: Callable[[Any], Any]) -> Callable[..., Any]:
+    """What a maximum of rows hands back, to the entries of another value."""
+    return lambda X, dy: {"X": (value(X) == X) * dy[:, None]}
+
+
 UNEXPLAINED = [
     (BATCHES, batches((0, 1, 2), (0, 2, 1)), "K", "(axes 1 and 2) is missing or too many"),
     (BATCHES, batches((0, 2, 1), (0, 1, 2)), "Q", "in dQ, a transpose of W (axes 1 and 2) is missing or too many"),
@@ -164,6 +179,12 @@ SLIPS = [
     (OF_SQUARES, normalised(second=0), "x", "the mean in the branch of d(xc**2) through v runs over axis 0, where"),
     (UNNAMED, normalised(second=0), "x", "the mean in the branch of d((x - mu)**2) through xh runs over axis 0, where"),
     (PER_FEATURE, normalised(0, 1, axis=0), "x", "the mean in the branch of d(xc**2) through v runs over axis 1"),
+    (INVERSE, lambda A, B: {"A": -np.linalg.inv(A) @ B @ np.linalg.inv(A)}, "A", "A stands where A.T belongs"),
+    (SOLVED, lambda A, b, dx: {"b": np.linalg.solve(A, dx)}, "b", "A stands where A.T belongs"),
+    (INVERSE.replace("inv(A)", "inv(A @ A)"), inverse_of_a_square, "A", "A @ A stands where (A @ A).T belongs"),
+    (ROWS, largest(lambda X: X.min(1, keepdims=True)), "X", "the smallest along axis 1 gets what belongs"),
+    (ROWS, largest(lambda X: X.max(0)), "X", "the largest along axis 0 gets what belongs to the largest"),
+    (ROWS, largest(lambda X: X.max()), "X", "the largest of all gets what belongs to the largest along axis 1"),
 ]
 
 
@@ -297,6 +318,8 @@ def test_right_ones_pass_here_too(model: str, back: Callable[..., Any]) -> None:
     (MEANS, of_rows(lambda n: slice(n - 1)), "W", "the last entry is left out in dW: a loop ends too early"),
     (MEANS, of_rows(lambda n: slice(1, n)), "W", "the first entry is left out in dW: a loop begins too late"),
     (MEANS, of_rows(lambda n: slice((n - 1) // 2 * 2, n)), "W", "only the last block of 2 is kept"),
+    (MEANS, of_rows(lambda n: slice(0, n, 2)), "W", "only every second entry is kept in dW: a loop goes on by 2"),
+    (MEANS, of_rows(lambda n: slice(n // 2)), "W", "only the first half is kept in dW: a loop ends half-way"),
     (MEANS, of_rows(lambda n: slice(max(n - 3, 0), n)), "W", "only the last 3 entries are kept"),
     (CHANNELS, of_channels(channels_last, lambda a, shape: a.reshape(shape)), "x",
      "lie in memory as those of transpose(dx, (0, 2, 3, 1))"),
