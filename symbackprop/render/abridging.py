@@ -7,8 +7,8 @@ What is left out is counted, and said, in its place too. Numbers, anchors and th
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import TypeVar
 
 from symbackprop.core import formula as f
@@ -27,13 +27,20 @@ Numbered = TypeVar("Numbered", Equation, Step)
 
 def ends(found: Sequence[T], whole: bool, form: Callable[[T], f.Formula | None] = lambda _: None) -> Sequence[T]:
     """All steps, equations or arrays; of many, or of less with long formulas, the first and the last."""
-    return found if whole or not _is_much(found, form) else [*found[:SHOWN], *found[-SHOWN:]]
+    if whole or (len(found) <= MOST and sum(_counts(found, form)) <= MOST):
+        return found
+    first, last = _beginning(found, form), _beginning(found[::-1], form)
+    return [*found[:first], *found[-last:]]
 
 
-def _is_much(found: Sequence[T], form: Callable[[T], f.Formula | None]) -> bool:
-    if not 2 * SHOWN < len(found) <= MOST:
-        return len(found) > MOST
-    return sum([1 if x is None else max(f.size(x) // PARTS, 1) for x in map(form, found)]) > MOST
+def _beginning(found: Sequence[T], form: Callable[[T], f.Formula | None]) -> int:
+    """How many of them count as `SHOWN`; one at least."""
+    return max(bisect([*accumulate(_counts(found[:SHOWN], form))], SHOWN), 1)
+
+
+def _counts(found: Sequence[T], form: Callable[[T], f.Formula | None]) -> list[int]:
+    """How many each counts as, by its formula."""
+    return [1 if x is None else max(f.size(x) // PARTS, 1) for x in map(form, found)]
 
 
 def with_gaps(found: Sequence[Numbered], missing: Sequence[tuple[int, int]], gap: Callable[[int, int, int], Numbered]
@@ -78,9 +85,10 @@ def dotted_table(rows: Sequence[Sequence[T]], dots: T) -> list[Sequence[T]]:
     return shown if len(shown) <= FIRST + 1 else [*shown[:FIRST], [dots] * len(shown[0]), shown[-1]]
 
 
-def told(found: Mapping[str, tuple[int, int]]) -> tuple[Prose, ...]:
-    """What is left out of a document, by how many steps and equations there are and are shown."""
-    parts = [f"{what} {SHOWN + 1} to {count - SHOWN}" for what, (count, shown) in found.items() if shown < count]
+def told(shown: Mapping[str, Iterable[int]]) -> tuple[Prose, ...]:
+    """What is left out of a document, by the numbers of the steps and equations that are not."""
+    parts = [f"{what} {before + 1} to {after - 1}" for what, numbers in shown.items()
+             for before, after in pairwise(numbers) if after > before + 1]
     return ((f"{' and '.join(parts)} are left out here (--whole prints all)",),) if parts else ()
 
 

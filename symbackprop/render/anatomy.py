@@ -123,9 +123,8 @@ class Anatomy:
 
     def _left_out(self) -> tuple[Prose, ...]:
         """What of a long derivation is not printed."""
-        return () if self.options.whole else told({
-            "equations": (len(self.forward.entries), len(self.forward.shown(False))),
-            "steps": (len(self.located), len(self.shown))})
+        equations = self.forward.shown(self.options.whole)
+        return told({"equations": [k for k, _ in equations], "steps": [s.number for s in self.shown]})
 
     def _node(self, name: str) -> Node:
         return self.model.graph.names[name]
