@@ -8,18 +8,20 @@ tanh count nothing. A loop costs its length times what one step of it computes.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
+from typing import Any
 
 import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.entry import Letter, letters
-from symbackprop.core.facts import entries, kind
+from symbackprop.core.facts import kind
 from symbackprop.core.graph import Node, arguments_first, reached
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
-from symbackprop.core.shapes import size_of
+from symbackprop.core.registry import OPS
+from symbackprop.core.shapes import Shape, size_of
 
 MAX_ROWS = 60  # of which the sum over all paths is said
 
@@ -42,7 +44,7 @@ def unshared(rows: Iterable[Node]) -> sp.Expr | None:
     """What it would cost with nothing kept, every row computed anew for each that reads it: what backpropagation
     saves. None where loops repeat it all, or where there are too many rows to say it shortly."""
     rows = list(rows)
-    found = [*islice(reached(rows, lambda row: row.args), MAX_ROWS + 1)]
+    found = [*islice(reached(rows), MAX_ROWS + 1)]
     if len(found) > MAX_ROWS or any(isinstance(row.attr, Loop) for row in found):
         return None
     cost: dict[int, sp.Expr] = {}
@@ -58,7 +60,8 @@ def own_cost(node: Node) -> sp.Expr:
         return each * size_of(node.shape) if node.shape else each
     made = kind(node)
     if made.linear:
-        return sp.S.Zero if made.moved or made.added else _in_products(node)
+        shapes = tuple([a.shape for a in node.args])
+        return sp.S.Zero if made.moved or made.added else _in_products(node.op.name, node.attr, shapes, node.shape)
     if node.op.cost is not None:
         return node.op.cost([a.shape for a in node.args])
     if node.op.distribution:
@@ -70,10 +73,13 @@ def own_cost(node: Node) -> sp.Expr:
     return sp.S.Zero
 
 
-def _in_products(node: Node) -> sp.Expr:
+@lru_cache(maxsize=1024)
+def _in_products(op: str, attr: Any, shapes: tuple[Shape, ...], shape: Shape) -> sp.Expr:
     """For every place of the result and of what is summed, where no tie settles it, one less than there are factors."""
-    index = letters(node.shape)
-    term = entries(node, index)[0]
+    index = letters(shape)
+    form = OPS[op].entry
+    assert form is not None
+    term = form(attr, shapes, index)[0]
     free = [x for x in (*index, *term.summed) if isinstance(x, Letter) and not any(x in tie for tie in term.ties)]
     return (len(term.entries) - 1) * sp.Mul(*[x.size for x in free])
 

@@ -473,7 +473,7 @@ _arguments: Callable[[Node], tuple[Node, ...]] = attrgetter("args")
 
 
 def arguments_first(
-    roots: Sequence[Node], reads: Callable[[Node], Sequence[Node]], known: Collection[int] = ()
+    roots: Sequence[Node], reads: Callable[[Node], Sequence[Node]] = _arguments, known: Collection[int] = ()
 ) -> list[Node]:
     """The roots and all that they read, directly or not, each after what it reads; iterative, so depth costs no stack.
     Rows in ``known`` are left out, with what only they read."""
@@ -496,7 +496,7 @@ def arguments_first(
     return order
 
 
-def reached(roots: Iterable[Node], reads: Callable[[Node], Sequence[Node]]) -> Iterator[Node]:
+def reached(roots: Iterable[Node], reads: Callable[[Node], Sequence[Node]] = _arguments) -> Iterator[Node]:
     """The roots and all that they read, each once and before what it reads, as far as somebody asks."""
     seen: set[int] = set()
     stack = [*roots][::-1]

@@ -149,6 +149,9 @@ def lookalikes(names: Iterable[str], fixed: Iterable[str]) -> set[str]:
     """Names that would print like another one, as c2 and c_2: all but the first of them print as they are written, and
     all that would print like a size, a function or the counter of a loop (``fixed``), as K_ beside the size K."""
     first = {text_name(name): name for name in fixed}
-    for name in sorted(set(names), key=lambda name: ("_" in name, name)):
+    met = dict(first)
+    pairs = [(met.setdefault(text_name(name), name), name) for name in names]
+    alike = {name for pair in pairs if pair[0] != pair[1] for name in pair}
+    for name in sorted(alike, key=lambda name: ("_" in name, name)):
         first.setdefault(text_name(name), name)
-    return {name for name in names if first[text_name(name)] != name}
+    return {name for name in alike if first[text_name(name)] != name}

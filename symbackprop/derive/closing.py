@@ -178,7 +178,7 @@ def steps_of(derivation: Derivation, totals: Sequence[Node]) -> Part:
 def part_of(model: Model, roots: tuple[Node, ...], forward: frozenset[int]) -> Part:
     """Rows over a model, outside of loops, that may read these forward rows."""
     told = model.graph.topological([*model.results(), *model.equations.values(), *roots])
-    selecting = any(n.role is Role.CHOICE for n in with_bodies(told))
+    selecting = any([n.role is Role.CHOICE for n in with_bodies(told)])
     return Part(roots, forward, tuple(told), tuple(model.results()), selecting=selecting)
 
 
@@ -198,14 +198,13 @@ class Closing:
                  solved: Solved | None = None, below: float = inf) -> None:
         self.below = below
         self.part, self.graph, self.roots, self.space, self.printed = part, graph, part.roots, space, printed
-        self.order = graph.topological(part.roots, part.stop)
+        self.order = graph.topological(part.roots, part.stop | part.forward)
         forward = set(part.forward) | {n.id for n in self.order if _is_given(n)}
         self.forward = forward
         for node in self.order:  # as softmax(z), which the gradient of a logsumexp reads
             if node.args and not is_transparent(node) and all(a.id in self.forward for a in node.args):
                 self.forward.add(node.id)
-        known = [*part.told, *self.order]
-        graph.recognise(graph.topological(known) if part.stop else known)  # of a loop also what its ends come from
+        graph.recognise([*part.told, *self.order])
         self.swept = [n for n in self.order if n.id not in self.forward and n.id not in part.stop]
         self.cuts = {a.id for n in self.swept if not is_transparent(n) for a in n.args} - self.forward
         self.cuts |= part.stop.union(n.id for n in self.roots) - self.forward
@@ -674,6 +673,7 @@ class Rows:
         """A reverse loop with its body in closed form; what its steps do not read any more does not enter it."""
         loop: Loop = scan.attr
         part = body(loop, self.graph, self.closing.part)
+        self.graph.recognise(self.graph.topological(part.told))  # also what its ends come from
         if part.some and not any(n.id in self.closing.printed for n in with_bodies(part.told)):
             return self.graph.over(scan, args)
         found = Closing(part, self.graph, self.closing.space, self.closing.printed, self.closing.solved).forms()

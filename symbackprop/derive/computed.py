@@ -14,6 +14,7 @@ from symbackprop.core.build import one_hot_along
 from symbackprop.core.facts import is_pick, is_sum
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.pattern import Pattern
+from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one
 from symbackprop.derive.flatten import Flattening, is_transparent, unnoted
 from symbackprop.derive.terms import Index, Term, Terms, TooLong, all_letters, canonical, is_number, letters
@@ -149,7 +150,7 @@ class Facts:
             self._is_root(node, node.args[0], 1 / Fraction(str(function.power)))
         if function is not None and function.square == 1:
             self._is_absolute(node)
-        if function is not None and function.complement == f.call(function.name, -f.Arg(0)):
+        if function is not None and _is_reflection(function.name):
             self._is_reflected(node, function.name)
         if is_pick(node) and node.attr == node.ndim - 1 and is_one(node.shape[-1]):
             self._is_picked(node)
@@ -273,6 +274,12 @@ class Facts:
         if {i for i in index if i} | all_letters(outside) <= set(names):
             self.sums.setdefault((key, over), known)
             self.summed.add(frozenset([k[0] for k in inside]))
+
+
+@cache
+def _is_reflection(name: str) -> bool:
+    """Whether a function is f(−u) = 1 − f(u)."""
+    return TABLE[name].complement == f.call(name, -f.Arg(0))
 
 
 @cache

@@ -20,7 +20,7 @@ class AxisLetters:
 
     def __init__(self, taken: Collection[str], counters: Mapping[str, sp.Expr] | None = None) -> None:
         self.taken = {text_name(name) for name in taken}
-        self.names = self.taken | {text_name(unplaced(name)) for name in taken}
+        self.names = self.taken | {text_name(unplaced(name)) for name in taken if "[" in name}
         self.runs: dict[str, sp.Expr] = dict(counters or {})
         self.along: dict[sp.Expr, dict[str, None]] = {}  # the same by size
         self.numbered = 1  # the first letter with a number that may be new

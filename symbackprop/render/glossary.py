@@ -13,8 +13,7 @@ from symbackprop.core import formula as f
 from symbackprop.core import maths as m
 from symbackprop.core.entry import At, Index, Place, letters, settled
 from symbackprop.core.functions import FUNCTIONS
-from symbackprop.core.graph import SYMMETRIC, Graph, Node
-from symbackprop.core.kernel import Kernel
+from symbackprop.core.graph import SYMMETRIC, Graph, Node, reached
 from symbackprop.core.loops import with_bodies
 from symbackprop.core.names import free_name, parse_name, text_name
 from symbackprop.core.noughts import weights_a_log
@@ -68,11 +67,11 @@ def _at_kinks(model: Model) -> Iterator[Prose]:
 
 def functions_of(model: Model) -> set[str]:
     """The ops and scalar functions that a model uses, those in its loops included."""
-    used: set[str] = set()
-    for row in with_bodies(model.graph.topological(list(model.equations.values()))):
-        used |= f.calls(row.attr.form) if isinstance(row.attr, Kernel) else {row.op.name}
-        used |= f.calls(f.nought(f.Arg(0), f.Arg(1))) if weights_a_log(row) is not None else set()
-    return used
+    rows = [*with_bodies(reached(model.equations.values()))]
+    used = {row.op.name for row in rows if row.form is None}
+    used = used.union(*map(f.calls, {row.form for row in rows if row.form is not None}))
+    weighs = any([weights_a_log(row) is not None for row in rows])
+    return used | f.calls(f.nought(f.Arg(0), f.Arg(1))) if weighs else used
 
 
 _SIGNS: dict[str, Prose] = {  # what no row is called by

@@ -99,7 +99,7 @@ class Rows(Written):
         self.maps, self.by_entry = True, False
         self.cited: dict[Any, int] | None = None
         self.rate: Math = maths.Sym(free_name(letters.taken, "eta", "alpha", "gamma", "rho"))
-        own = any(name.startswith("δ") for name in letters.taken)  # a model's own δ is no gradient
+        own = "δ" in {name[:1] for name in letters.taken}  # a model's own δ is no gradient
         self.upstream: Math = maths.Sym(free_name(letters.taken, "g", "G", "v")) if own else maths.Delta()
         self.computing: dict[tuple[f.Formula, tuple[int, ...]], Node] = {}  # rows with a letter by what they compute
         self.read_as: dict[int, Node] = {}  # what is written in the place of rows

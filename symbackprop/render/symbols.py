@@ -188,11 +188,10 @@ class Symbols:
 
     def _name_gradient(self, r: Rows, s: Located) -> None:
         target, total = s.step.target, s.step.total
-        symbol = shaped(self._gradient(r, target), tuple(target.shape))
-        r.gradients[target.id] = symbol
-        r.linked[target.id] = Link(s.anchor, symbol)
+        r.gradients[target.id] = symbol = shaped(self._gradient(r, target), target.shape)
+        r.linked[target.id] = link = Link(s.anchor, symbol)
         if total.value is None and total.id not in r.symbols and total.id not in self.derivation.forward_ids:
-            r.symbols[total.id] = Link(s.anchor, symbol)
+            r.symbols[total.id] = link
 
     def _gradient(self, r: Rows, target: Node) -> Math:
         own = r.plain[target.id]

@@ -54,9 +54,10 @@ def view(name: str, suits: Callable[[Derivation], bool], why: str = "", **facts:
 
 def all_scalar(derivation: Derivation) -> bool:
     """Whether every row of the model is a number computed by elementwise formulas, or held constant."""
+    from symbackprop.core.graph import reached
     from symbackprop.core.kernel import Kernel
 
-    rows = derivation.model.graph.topological([*derivation.model.results(), *derivation.model.equations.values()])
+    rows = reached([*derivation.model.results(), *derivation.model.equations.values()])
     return all(not r.shape and (r.is_leaf or isinstance(r.attr, Kernel) or r.op.held) for r in rows)
 
 

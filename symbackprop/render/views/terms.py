@@ -57,7 +57,7 @@ class Terms:
         target = s.step.target
         if target.id not in self.found:
             branches = ordered_groups(s, self.context)
-            long = [t for g in branches for t in self._extended(g, target)]
+            long = [t for g in branches[: MAX_PATHS + 1] for t in self._extended(g, target)]
             too_long = len(long) > MAX_PATHS or any(len(t.pairs) > MAX_FACTORS for t in long)
             self.found[target.id] = [self._next(g, target) for g in branches] if too_long else long
         return self.found[target.id]
