@@ -19,9 +19,10 @@ from symbackprop.model.text.spellings import _lines
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "symbackprop"
-BASE = {"cycles", "errors", "resources", "scratch", "files", "doorway", "targets", "records", "patterns"}
+BASE = {"cycles", "errors", "resources", "scratch", "files", "doorway", "targets", "records", "patterns", "frames"}
 MAY_IMPORT = {
     "cycles": set(),
+    "frames": set(),
     "errors": {"patterns"},
     "doorway": set(),
     "targets": set(),

@@ -26,6 +26,7 @@ from symbackprop.errors import (
     SyntaxProblem,
     UsageError,
 )
+from symbackprop.frames import roomy
 from symbackprop.model.model import Model
 from symbackprop.model.text import tree
 from symbackprop.model.text.builder import Builder, conventions, located
@@ -379,6 +380,7 @@ class Declared:
         return f"{line[: len(line) - len(line.lstrip())]}{self.declarations}; {line.lstrip()}"
 
 
+@roomy
 def _read(text: str, where: str, name: str, relu0: Any,
           define: Mapping[str, str] | None) -> Read:
     """The model of a text as far as it can be read, what is wrong with the rest, and which lines that hides."""
@@ -461,6 +463,7 @@ def _of_letters(text: str) -> str:
     return _LETTERS.sub(apart, text)
 
 
+@roomy
 def _alone(typed: str, relu0: Any, define: Mapping[str, str] | None) -> Read:
     """The model of an expression as far as it can be read, what is wrong with it, and which lines that hides."""
     model = Model("expression", relu0=0 if relu0 is None else relu0)
