@@ -25,6 +25,8 @@ Term: TypeAlias = tuple[f.Formula, tuple[int, ...]]  # and the rows that it is o
 def total(parts: Sequence[Node]) -> Node:
     """The sum of the contributions, in the order they came; a common factor is written once. Where no terms are alike,
     all but the first two are added as they are, at once."""
+    if len(parts) == 1:
+        return parts[0]
     parts = joined(parts)
     terms = [term for part in parts for term in _terms(part)] if len(parts) > 2 else []
     if len({*terms}) < max(len(terms), 3) or _meet(*[_scaled(part)[0] for part in parts[:2]]):

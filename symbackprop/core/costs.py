@@ -48,7 +48,7 @@ def unshared(rows: Iterable[Node]) -> sp.Expr | None:
     if len(found) > MAX_ROWS or any(isinstance(row.attr, Loop) for row in found):
         return None
     cost: dict[int, sp.Expr] = {}
-    for row in arguments_first(rows, lambda row: row.args):
+    for row in arguments_first(rows):
         cost[row.id] = added([own_cost(row), *[cost[a.id] for a in row.args]])
     return sp.expand(added([cost[row.id] for row in rows]))
 

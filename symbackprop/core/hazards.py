@@ -33,7 +33,7 @@ _DEEP = 8
 def hazards(row: Node) -> Hazards:
     """What may make a row infinite or NaN; found once for every row of a graph."""
     known = row.graph.hazards
-    for node in () if row.id in known else arguments_first([row], lambda n: n.args, known):
+    for node in () if row.id in known else arguments_first([row], known=known):
         known[node.id] = _of_loop(node) if node.kind == SEVERAL else _of_row(node)
     return known[row.id]
 
@@ -41,7 +41,7 @@ def hazards(row: Node) -> Hazards:
 def mixed(row: Node) -> Hazards:
     """Those hazards that reach a row through something else than its own entries: sums, products, loops."""
     known = row.graph.mixed
-    for node in () if row.id in known else arguments_first([row], lambda n: n.args, known):
+    for node in () if row.id in known else arguments_first([row], known=known):
         parts = union(known[a.id] for a in node.args)
         known[node.id] = parts if node.is_leaf or kind(node).moved or node.form is not None else hazards(node)
     return known[row.id]

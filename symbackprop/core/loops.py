@@ -7,7 +7,7 @@ at this step, and the invariants (arrays that every step sees whole); it never r
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,7 @@ class Loop:
     swept: tuple[Settled, ...] = ()
     forward: Loop | None = None
     first: Dim = sp.S.One
+    walked: tuple[int, list[Node]] = field(default=(0, []), init=False, repr=False)  # its rows with so many results
 
     @property
     def last(self) -> Dim:
@@ -86,7 +87,10 @@ class Loop:
 
     def rows(self) -> list[Node]:
         """All rows of the body, its leaves too, arguments first."""
-        return self.needed(self.results())
+        results = self.results()
+        if self.walked[0] != len(results):
+            self.walked = len(results), self.needed(results)
+        return self.walked[1]
 
     def needed(self, roots: Sequence[Node]) -> list[Node]:
         """What rows of the body are computed from, its leaves too, arguments first."""
@@ -134,7 +138,7 @@ def stack_of(scan: Node, row: Node) -> Node:
 def asked_of_loops(roots: Iterable[Node]) -> dict[int, frozenset[int]]:
     """The numbers of the results of every loop, by its id, that something among the roots reads."""
     found: dict[int, set[int]] = {}
-    for row in arguments_first(list(roots), lambda row: row.args):
+    for row in arguments_first(list(roots)):
         if row.is_result:
             found.setdefault(row.args[0].id, set()).add(row.attr)
     return {id_: frozenset(numbers) for id_, numbers in found.items()}

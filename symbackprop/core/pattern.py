@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import ClassVar, NamedTuple, TypeVar
 
 from symbackprop.core.maths import Math, MatMul, turned
 from symbackprop.errors import ShapeError
@@ -37,12 +37,25 @@ class Stacked(NamedTuple):
     summed: bool
 
 
-@record(frozen=True)
+@record(frozen=True, eq=False)
 class Pattern:
-    """The letters of every operand and of the result; what the result lacks is summed over."""
+    """The letters of every operand and of the result; what the result lacks is summed over. Equal ones are one object,
+    so that what is remembered of them is found at once."""
 
+    _made: ClassVar[dict[tuple[tuple[str, ...], str], Pattern]] = {}
     ins: tuple[str, ...]
     out: str
+
+    def __new__(cls, ins: tuple[str, ...], out: str) -> Pattern:
+        known = cls._made.get((ins, out))
+        if known is None:
+            new = object.__new__(cls)
+            new.__dict__.update(ins=ins, out=out)
+            known = cls._made.setdefault((ins, out), new)
+        return known
+
+    def __getnewargs__(self) -> tuple[tuple[str, ...], str]:
+        return self.ins, self.out
 
     @classmethod
     def parse(cls, text: str) -> Pattern:

@@ -66,8 +66,8 @@ class Settling:
             self.terms.add(node.id)
         cotangent = total([p.value for p in parts])
         several = len(parts) > 1 and cotangent.value is None  # ways that meet are no way to read in passing
-        seen = has_new_axes(node) or is_simple(cotangent)
-        whole = is_called(node) or node.id in self.asked or several or not seen
+        whole = is_called(node) or node.id in self.asked or several
+        whole = whole or not (has_new_axes(node) or is_simple(cotangent))
         if not whole:
             self.readers[node.id] = reader
         elif cotangent.id >= self.count and not self.fused:

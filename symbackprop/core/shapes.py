@@ -93,7 +93,7 @@ def smaller(m: Dim, n: Dim, what: str) -> Dim:
 
 
 def same_shape(a: Shape, b: Shape) -> bool:
-    return a is b or (len(a) == len(b) and all(map(same, a, b)))
+    return a is b or a == b or (len(a) == len(b) and all(map(same, a, b)))
 
 
 def steps_in(span: Dim, step: int) -> Dim:

@@ -50,7 +50,7 @@ class Forward:
         for call in [self.derivation.model.graph.nodes[i] for i in sorted(self.derivation.expanded)]:
             assert call.origin is not None
             known = {a.id for a in call.origin.args if isinstance(a, Node)}
-            inside = arguments_first([call], lambda row: row.args, known)  # what the call has made of its arguments
+            inside = arguments_first([call], known=known)  # what the call has made of its arguments
             numbers = sorted([self.numbers[x.id] for x in inside if x.id in self.numbers])
             own = [k for k in numbers if k not in told]
             if len(numbers) > 1 and own:

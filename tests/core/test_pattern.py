@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from itertools import permutations, product
 
 import numpy as np
@@ -84,3 +86,9 @@ def test_sizes_and_what_is_summed() -> None:
     pattern = Pattern.parse("nd,dm->nm")
     assert pattern.sizes([(2, 3), (3, 4)]) == {"n": 2, "d": 3, "m": 4} and pattern.summed == "d"
     assert Pattern.parse("a,b->ba").outer == (1, 0) and pattern.outer is None
+
+
+def test_equal_patterns_are_one_object_copies_too() -> None:
+    pattern = Pattern.parse("ij,jk->ik")
+    assert pattern is Pattern(("ij", "jk"), "ik")
+    assert copy.deepcopy(pattern) is pickle.loads(pickle.dumps(pattern)) is pattern
