@@ -10,7 +10,7 @@ from itertools import chain, count, takewhile
 
 from symbackprop.errors import SyntaxProblem
 from symbackprop.grade.printed import answers_of, is_derivation
-from symbackprop.grade.python import entries_of, lines_of, written_out
+from symbackprop.grade.python import entries_of, is_branch, lines_of, written_out
 from symbackprop.grade.typeset import is_typeset
 from symbackprop.model.text.wrapping import FENCE, around, unwrapped
 
@@ -30,11 +30,13 @@ _PYTHON = re.compile(
 
 @dataclass(frozen=True)
 class Line:
-    """One statement: its first line's number, its indentation, its text. ``body`` belongs to a loop."""
+    """One statement: its first line's number, its text, perhaps a loop with its body. ``under`` is the line with the
+    condition that it stands under, as ``if t > 0:``."""
 
     number: int
     text: str
     loop: Loop | None = None
+    under: str = ""
 
 
 @dataclass(frozen=True)
@@ -369,20 +371,29 @@ def _starts_statement(statements: Sequence[tuple[int, str]]) -> bool:
     return re.match(r"\s*[^\W\d][\w/∂\[\]. ]*[:+*/@-]?=(?!=)", rest) is not None
 
 
-def _block(flat: Flat, place: int, indent: int) -> tuple[list[Line], int]:
+_ELSE = re.compile(r"(?:elif|else|except|finally)\b.*:$")
+
+
+def _block(flat: Flat, place: int, indent: int, under: str = "") -> tuple[list[Line], int]:
     lines: list[Line] = []
+    branches: list[tuple[int, str]] = []  # the conditions around a line, with their indentation
     while place < len(flat) and flat[place][1] >= indent:
         number, own, text = flat[place]
         place += 1
-        if not re.match(r"for\b", text, re.IGNORECASE):
-            lines += [Line(number, part) for equation in _equations(text) for part in lines_of(equation)]
+        goes_on = any(deep == own for deep, _ in branches) and _ELSE.match(text) is not None
+        branches = [(deep, head) for deep, head in branches if deep < own]
+        around = branches[-1][1] if branches else under
+        branches += [(own, text)] if goes_on or is_branch(text) else []
+        if not _is_loop(text):
+            parts = [part for equation in _equations(text) for part in lines_of(equation)]
+            lines += [Line(number, part, under=around) for part in parts]
             continue
         head, _, inline = text.partition(":")
         counter, start, stop, step = _range(head, number)
         if inline.strip():
-            body = [Line(number, part) for part in lines_of(inline.strip())]
+            body = [Line(number, part, under=around) for part in lines_of(inline.strip())]
         else:
-            body, place = _block(flat, place, own + 1)
+            body, place = _block(flat, place, own + 1, around)
         if not body:
             raise SyntaxProblem("the loop has no body: indent the lines that belong to it", f"line {number}")
         from_0 = "0" in (start, stop) or stop == "-1 + 1"

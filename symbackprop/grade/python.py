@@ -32,6 +32,11 @@ _STACKS = ("array", "asarray", "stack", "vstack", "tensor")  # make an array of 
 _COMPARED = ("<", ">", "<=", ">=", "==", "!=")
 
 
+def is_branch(text: str) -> bool:
+    """Whether what follows holds under a condition only, other than that a framework asks for it."""
+    return re.match(r"(?:if|elif|while|except|match)\b.*:$", text) is not None and _HEAD.match(text) is None
+
+
 def lines_of(text: str) -> list[str]:
     """The answers in one logical line: one for every name that a statement assigns, none for what assigns nothing."""
     if _HEAD.match(text):

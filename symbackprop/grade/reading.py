@@ -116,7 +116,7 @@ class Reader:
         """The line, perhaps one ``inside`` a loop, with its left side; its error where it has none."""
         answer = Answer(line.number, line.text)
         try:
-            _refuse_branches(line.text)
+            _refuse_branches(line)
             text = line.text
             if is_typeset(text):
                 text = printed(_GROUPED.sub(r"\\partial \1", text), self.dictionary)
@@ -207,9 +207,11 @@ def _tree(items: Tokens, read: Callable[[Cursor], tree.Expr] = expression) -> tr
     return formula_of(ended(items), read)
 
 
-def _refuse_branches(text: str) -> None:
+def _refuse_branches(line: Line) -> None:
     """What Python does only under a condition has no one formula."""
-    branch = re.match(r"\s*(if|elif|while|except|match)\b.*:$", text)
+    branch = re.match(r"\s*(if|elif|while|except|match)\b.*:$", line.text)
+    if line.under:
+        raise SyntaxProblem(f"it holds under a condition, {line.under.rstrip(': ')}", near=line.text)
     if branch is not None:
         case = "write the case that holds, or where(condition, a, b)"
         instead = "a loop is for t in range(T):" if branch[1] == "while" else case

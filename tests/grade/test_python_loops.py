@@ -828,3 +828,21 @@ def test_a_counter_from_1_counts_entries_from_1() -> None:
     model = parse("param x: 4\nloss L = sum(arange(4)*x^2)")
     assert grade(model, "for i in 1..4:\n    dx[i] = 2*(i - 1)*x[i]").verdict == "right"
     assert grade(model, "for i in 1..4:\n    dx[i] = 2*i*x[i]").verdict == "wrong"
+
+
+@pytest.mark.parametrize("lines", [
+    "dv = np.zeros(H)\nfor k in range(H):\n    if k > 0:\n        dv[k] = (p - y) @ h[:, k]/N",
+    "if N > 3:\n    dv = 2*h.T @ (p - y)/N\nelse:\n    dv = h.T @ (p - y)/N",
+    "dv = h.T @ (p - y)/N\nif N > 3:\n    for k in range(H): dv[k] = 0",
+    "dv = 0\ni = 0\nwhile i < N:\n    dv += (p[i] - y[i])*h[i]/N\n    i += 1",
+])
+def test_what_holds_under_a_condition_is_not_right(lines: str) -> None:
+    """The lines below `if` were taken as if they were not."""
+    report = grade(parse(NET), lines)
+    assert report.verdict == "unreadable" and "dv" not in {i.name for i in report.items if i.verdict == "right"}
+    assert any("it holds under a condition" in line.message for line in report.unread)
+
+
+def test_what_a_framework_asks_for_is_no_condition() -> None:
+    lines = "def backward(ctx):\n    if ctx.needs_input_grad[0]:\n        dv = h.T @ (p - y)/N\n    return dv"
+    assert outcome(lines) == (True, True)
