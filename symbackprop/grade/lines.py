@@ -4,6 +4,7 @@ the equations, between dollar signs or in an environment, and the lines of code.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from itertools import chain, count, takewhile
@@ -169,20 +170,19 @@ _UPWARDS = re.compile(r"for\s+(\w+)\s+in\s+range\(\s*(?:([\w+\- ]+),)?([\w+\- ]+
 
 def _at_places(flat: Flat) -> Flat:
     """The lines of lists that are each filled by one loop, ``d = []`` and in it ``d.append(x)``, as ``d[k] = x``."""
-    heads = list(_heads(flat))
+    heads, appends = list(_heads(flat)), [_APPENDS.search(text) for *_, text in flat]
     begun = [(match[1], indent) for _, indent, text in flat if (match := _EMPTY.match(text)) is not None]
-    added = [match[1] for *_, text in flat if (match := _APPENDS.search(text)) is not None]
-    fits = {(m[1], *head) for (*_, text), head in zip(flat, heads, strict=True) if (m := _APPENDS.search(text))}
-    named = [*added, *[name for name, _ in begun], *[n for *_, text in flat for m in _ALONG.findall(text) for n in m]]
-    lists = {name for name, indent, at in fits if at and (name, indent) in begun and named.count(name) == 2}
+    named = Counter([*[match[1] for match in appends if match], *[name for name, _ in begun],
+                     *[n for *_, text in flat for match in _ALONG.findall(text) for n in match]])
+    fits = {(match[1], indent) for match, (indent, place) in zip(appends, heads, strict=True) if match and place}
+    lists = {name for name, _ in fits.intersection(begun) if named[name] == 2}
     result: Flat = []
-    for (number, indent, text), (_, place) in zip(flat, heads, strict=True):
-        match = _APPENDS.search(text)
+    for (number, indent, text), (_, place), match in zip(flat, heads, appends, strict=True):
         if match is not None and match[1] in lists:
             text = f"{text[:match.start()]}{match[1]}[{place}] = {match[2]}"
         text = _ADDED_UP.sub(lambda m: f"sum({m[1]}, axis=0)" if m[1] in lists else m[0], text)
-        own = _EMPTY.match(text) or _ARRAY_OF_ITSELF.match(text)
-        result += [] if own is not None and own[1] in lists else [(number, indent, text)]
+        whole = _EMPTY.match(text) or _ARRAY_OF_ITSELF.match(text)
+        result += [] if whole is not None and whole[1] in lists else [(number, indent, text)]
     return result
 
 

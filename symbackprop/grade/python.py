@@ -142,7 +142,8 @@ def entries_of(text: str) -> tuple[list[str], list[str], str] | None:
     found = _entries(loop.target, loop.iter) if isinstance(loop, ast.For) else None
     if not isinstance(loop, ast.For) or found is None:
         return None
-    return *found, text[loop.iter.end_col_offset :].partition(":")[2].strip()
+    behind = text.encode()[loop.iter.end_col_offset :].decode()  # which counts bytes
+    return *found, behind.partition(":")[2].strip()
 
 
 def _entries(target: ast.expr, over: ast.expr) -> tuple[list[str], list[str]] | None:

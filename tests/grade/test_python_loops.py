@@ -489,6 +489,10 @@ dv = 0
 for a, q in zip(h, p - y):
     dv += q*a/N""",
     """
+δ = p - y
+dv = 0
+for a, δᵢ in zip(h, δ): dv += δᵢ*a/N""",
+    """
 dv = sum(q*a for q, a in zip((p - y)/N, h))""",
     """
 dv = 0
