@@ -89,7 +89,8 @@ def _logs(form: f.Formula) -> Sequence[tuple[int, bool]]:
         case f.Neg(part) | f.Mul((f.Num(), part)) | f.Pow(part, f.Num()) | f.Div(part, _):
             return _logs(part)
         case f.Add(terms):
-            return [(k, isinstance(t.body if isinstance(t, f.Neg) else t, f.Arg)) for t in terms for k, _ in _logs(t)]
+            found = [(t.body if isinstance(t, f.Neg) else t, logs) for t in terms for logs in _logs(t)]
+            return [(k, added or isinstance(term, f.Arg)) for term, (k, added) in found]
     return []
 
 

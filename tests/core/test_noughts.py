@@ -44,6 +44,7 @@ LOSSES = [
     "sum(cross_entropy(q, t))", "-sum(t * log_softmax(q))", "-sum(t * log(softmax(q)))",
     "sum(kl_divergence(t, softmax(q)))", "sum(t * log(t / softmax(q)))",
     "-sum(t * (q - logsumexp(q, axis=1, keepdims=True)))",
+    "-sum(t * ((q - logsumexp(q, axis=1, keepdims=True)) / 2 + 1))",
     "-sum(softmax(q) * log(softmax(q)))", "-sum(softmax(q) * log_softmax(q))",
     "sum(softmax(q) * (log(softmax(q)) - log(t)) * t)",
 ]
