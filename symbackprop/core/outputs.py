@@ -33,6 +33,7 @@ Bounds: TypeAlias = tuple[float, float]
 ANYTHING: Bounds = (-inf, inf)
 DEPTH = 6
 MAX_SIZE = 60  # of a second derivative that is written otherwise
+FEW = 4  # numbers that are tried out as data
 
 
 class Bend(Enum):
@@ -68,8 +69,9 @@ def convex_outputs(loss: Node, wrt: Sequence[Node]) -> Outputs:
     search = Search(loss, wrt)
     found = search.found(loss)
     if found is None:
-        given = next((p for p in search.weights() if Search(loss, [w for w in wrt if w is not p]).found(loss)), None)
-        where = "" if given is None else f"; it is one where {given.name} is no parameter: data {given.name}"
+        tried = search.weights()[:FEW]
+        given = next((p for p in tried if Search(loss, [w for w in wrt if w is not p]).found(loss)), None)
+        where = "" if given is None else f"; it has one where {given.name} is no parameter: data {given.name}"
         raise ModelError(f"{loss.name or 'the loss'} is not known to be a convex function of any rows, curved in them: "
                          f"it has no Gauss–Newton matrix; ask for products with its Hessian (--hvp){where}")
     return found
@@ -257,7 +259,7 @@ class Search:
             case f.Pow(base, exponent):
                 low, high = self.bounds(base, args, depth)
                 if isinstance(exponent, f.Num) and exponent.value.is_even and exponent.value.is_positive:
-                    return 0.0, max(-low, high) ** float(exponent.value)
+                    return 0.0, _raised(max(-low, high), exponent.value)
                 even = isinstance(exponent, f.Num) and exponent.value.is_even
                 return (0.0, inf) if even or low >= 0 else ANYTHING
             case f.Call(name, parts):
@@ -285,6 +287,13 @@ class Search:
 def _product(a: Bounds, b: Bounds) -> Bounds:
     ends = [0.0 if isnan(x * y) else x * y for x in a for y in b]
     return min(ends), max(ends)
+
+
+def _raised(most: float, exponent: sp.Expr) -> float:
+    try:
+        return float(most ** int(exponent))
+    except OverflowError:
+        return inf
 
 
 def _sign(b: Bounds) -> Bounds:
