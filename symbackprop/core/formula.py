@@ -314,7 +314,8 @@ def _push_summand(flat: list[Formula], places: dict[Formula, int], part: Formula
     count, rest = split_sign(part)
     i = places.pop(rest, len(flat))
     if i < len(flat):
-        flat[i] = part = mul(Num(split_sign(flat[i])[0] + count), rest)
+        total = Num(split_sign(flat[i])[0] + count)
+        flat[i] = part = total if rest is ONE else mul(total, rest)
         rest = split_sign(part)[1]
     else:
         flat.append(part)

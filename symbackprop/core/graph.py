@@ -20,7 +20,7 @@ from symbackprop.core.names import wishes
 from symbackprop.core.operators import Operators
 from symbackprop.core.registry import OPS, Op
 from symbackprop.core.roles import Role
-from symbackprop.core.scalars import TABLE, Opaque, Scalar
+from symbackprop.core.scalars import TABLE, Scalar
 from symbackprop.core.shapes import DimLike, Shape, as_shape, broadcast, same_shape
 from symbackprop.doorway import late
 from symbackprop.errors import ModelError, NameProblem, ShapeError
@@ -510,11 +510,10 @@ def reached(roots: Iterable[Node], reads: Callable[[Node], Sequence[Node]] = _ar
 
 def _folded(name: str, numbers: Sequence[f.Formula]) -> sp.Expr | None:
     """A function of a number, exactly, where SymPy knows it."""
-    head = TABLE[name].head
-    if isinstance(head, type) and issubclass(head, Opaque):
+    if TABLE[name].stays:
         return None
     given = [n.value for n in numbers if isinstance(n, f.Num)]
-    value: Any = head(*given)
+    value: Any = TABLE[name].head(*given)
     if value.is_extended_real is False or value.is_finite is False:
         raise ModelError(f"{name}({', '.join(map(str, given))}) is not a finite real number")
     return value

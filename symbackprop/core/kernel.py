@@ -84,7 +84,10 @@ def identity_in(kernel: Kernel, order: tuple[int, ...]) -> int:
 
 
 def value_of(form: f.Formula) -> Any:
-    """What formulas of one value have in common: the products of powers that they add, else SymPy's canonical form."""
+    """What formulas of one value have in common: the products of powers that they add, else SymPy's canonical form.
+    What SymPy leaves as it is has no other."""
+    if isinstance(form, f.Call) and TABLE[form.name].stays and not any([part.children for part in form.args]):
+        return form
     found = collected(form)
     expr = to_sympy(form) if found is None else None
     found = collected_by_sympy(expr) if found is None else found

@@ -193,6 +193,11 @@ class Scalar:
         return self.shown or len(self.domain)
 
     @property
+    def stays(self) -> bool:
+        """Whether SymPy never evaluates or rewrites it."""
+        return isinstance(self.head, type) and issubclass(self.head, Opaque)
+
+    @property
     def of_log(self) -> str:
         """The name of its twin, whose derivatives are taken from its argument; nothing where there is none."""
         return f"{self.name}_of_log" if self.from_argument else ""
