@@ -348,12 +348,25 @@ def _display(lines: Sequence[tuple[int, str]]) -> Iterator[tuple[int, str]]:
 # -- statements
 
 
+_DIVIDES = re.compile(r"(?<=\w)//(?=\w)|//(?:=|\s*\d)")  # N//2, N // 2, of Python's
+
+
+def _without_comment(line: str) -> str:
+    """A line without what // begins as in C, which is no division: not between brackets, nor by a number."""
+    for match in re.finditer("//", line):
+        before = line[: match.start()]
+        inside = any(before.count(a) > before.count(b) for a, b in zip("([", ")]", strict=True))
+        if not inside and not any(d.start() == match.start() for d in _DIVIDES.finditer(line)):
+            return before
+    return line
+
+
 def _joined(statements: Sequence[tuple[int, str]]) -> Flat:
     """Statements of several lines as one."""
     result: Flat = []
     pending = ""
     for place, (number, raw) in enumerate(statements, 1):
-        bare = raw.split("#", 1)[0].split("//", 1)[0].rstrip().expandtabs(4)
+        bare = _without_comment(raw.split("#", 1)[0]).rstrip().expandtabs(4)
         if not pending and bare.strip():
             start, indent = number, len(bare) - len(bare.lstrip())
         more = bare.endswith("\\") and not bare.endswith("\\\\")

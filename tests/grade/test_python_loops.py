@@ -850,3 +850,20 @@ def test_what_holds_under_a_condition_is_not_right(lines: str) -> None:
 def test_what_a_framework_asks_for_is_no_condition() -> None:
     lines = "def backward(ctx):\n    if ctx.needs_input_grad[0]:\n        dv = h.T @ (p - y)/N\n    return dv"
     assert outcome(lines) == (True, True)
+
+
+@pytest.mark.parametrize("lines", [
+    "dv = 0\nfor i in range(N//2):\n    dv += (p[i] - y[i])*h[i]/N", "dv = h.T @ (p - y)/N//2",
+    "dv = 0\nfor i in range(N // 2):\n    dv += (p[i] - y[i])*h[i]/N",
+    "m = N // 2\ndv = 0\nfor i in range(m):\n    dv += h[i]",
+])
+def test_a_division_without_remainder_is_no_comment(lines: str) -> None:
+    """A loop to half of the samples was one to all, and right."""
+    try:
+        assert not outcome(lines)[0]
+    except SyntaxProblem as problem:
+        assert "a loop is written" in str(problem)
+
+
+def test_what_slashes_begin_is_a_comment() -> None:
+    assert outcome("// the output layer\ndv = h.T @ (p - y)/N  // of v\ndv = dv // as above")[0]
