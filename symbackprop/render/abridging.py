@@ -21,6 +21,7 @@ TERMS, FIRST, DEEP = 200, 12, 24  # of more terms so many in front; how deep a f
 DOTS = Words("…")
 LEFT_OUT = f.Call("…", ())
 T = TypeVar("T")
+D = TypeVar("D")
 W = TypeVar("W")
 Numbered = TypeVar("Numbered", Equation, Step)
 
@@ -71,7 +72,7 @@ def few(found: Sequence[T]) -> Sequence[T]:
     return found if len(found) <= TERMS else [*found[:FIRST], found[-1]]
 
 
-def dotted(found: Sequence[T], dots: T) -> Sequence[T]:
+def dotted(found: Sequence[T], dots: D) -> Sequence[T | D]:
     """The same, dots in the place of what is left out."""
     shown = few(found)
     return found if shown is found else [*shown[:-1], dots, shown[-1]]

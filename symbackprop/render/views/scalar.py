@@ -11,13 +11,14 @@ from collections.abc import Sequence
 
 from symbackprop.core.graph import Node, reached
 from symbackprop.core.maths import Derivative, Math, Words, chain
+from symbackprop.render.abridging import DOTS
 from symbackprop.render.context import Context, Writer, reads
 from symbackprop.render.document import Line, Prose, Ref
 from symbackprop.render.factors import Factor, cancelling
 from symbackprop.render.print.text import text
 from symbackprop.render.rules import joined, path_rules
 from symbackprop.render.symbols import Group, Located
-from symbackprop.render.views.terms import Term, Terms, depends, local, ordered_groups
+from symbackprop.render.views.terms import GAP, Term, Terms, depends, local, ordered_groups
 
 
 class ScalarView(Writer):
@@ -73,7 +74,7 @@ class ScalarView(Writer):
     def _chain(self, s: Located, left: Math, terms: Sequence[Term]) -> list[Line]:
         if len(terms) == 1 and len(terms[0].pairs) == 1 and terms[0].first is None:
             return []
-        right = self.rows.total(terms, lambda t: (False, chain(*self._names(t))))
+        right = self.rows.total(terms, lambda t: (False, DOTS if t is GAP else chain(*self._names(t))))
         reason = "chain rule" if len(terms) == 1 else "chain rule, one term for each path"
         return [Line("chain", left, right, (reason,))]
 
@@ -176,7 +177,7 @@ class ScalarView(Writer):
 
     def _shorter(self, terms: Sequence[Term], substituted: Math) -> tuple[Math, str] | None:
         """A shorter form where there is one: the product folds. Of what is abridged none is sought."""
-        if len(self.rows.few(terms)) < len(terms):
+        if GAP in terms:
             return None
         whole = self.terms.folded(terms)
         if len(terms) == 1 and self.terms.is_as_put_in(terms[0], whole):

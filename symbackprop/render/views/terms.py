@@ -11,6 +11,7 @@ from symbackprop.core import maths
 from symbackprop.core.graph import Node, reached
 from symbackprop.core.maths import Math
 from symbackprop.records import record
+from symbackprop.render.abridging import DOTS, dotted
 from symbackprop.render.context import Context
 from symbackprop.render.factors import ONE, Factor, product, signed_chain, total, without_ones
 from symbackprop.render.symbols import Group, Located
@@ -44,6 +45,9 @@ class Term:
         return [ids[: k + 1] for k in range(len(ids))]
 
 
+GAP = Term(None)  # stands for terms that are not printed
+
+
 class Terms:
     """The terms of every step, found in the order of the sweep."""
 
@@ -59,12 +63,18 @@ class Terms:
             branches = ordered_groups(s, self.context)
             long = [t for g in branches[: MAX_PATHS + 1] for t in self._extended(g, target)]
             too_long = len(long) > MAX_PATHS or any(len(t.pairs) > MAX_FACTORS for t in long)
-            self.found[target.id] = [self._next(g, target) for g in branches] if too_long else long
+            self.found[target.id] = self._one_by_one(branches, target) if too_long else long
         return self.found[target.id]
+
+    def _one_by_one(self, branches: Sequence[Group], target: Node) -> list[Term]:
+        """A term for each branch; a gap in the place of those that are not printed."""
+        shown = branches if self.context.rows.whole else dotted(branches, None)
+        return [GAP if g is None else self._next(g, target) for g in shown]
 
     def settle(self, s: Located) -> None:
         """From here on the factors 1 and −1 are left out."""
-        self.found[s.step.target.id] = [replace(t, factors=without_ones(t.factors)) for t in self.of(s)]
+        self.found[s.step.target.id] = [
+            t if t is GAP else replace(t, factors=without_ones(t.factors)) for t in self.of(s)]
 
     def shorten(self, s: Located, factor: Factor) -> None:
         """From here on a step's gradient is this one factor, because its product got shorter."""
@@ -102,7 +112,7 @@ class Terms:
     def substituted(self, terms: Sequence[Term]) -> Math:
         """The factors put in, in the order of the chain."""
         r = self.context.rows
-        return r.total(terms, lambda t: signed_chain(r, self.factors(t)))
+        return r.total(terms, lambda t: (False, DOTS) if t is GAP else signed_chain(r, self.factors(t)))
 
     def shared(self, s: Located) -> Math | None:
         """A sum over whole paths with the factors that all of them begin with in front; None where there is none."""
