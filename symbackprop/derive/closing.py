@@ -673,9 +673,9 @@ class Rows:
         """A reverse loop with its body in closed form; what its steps do not read any more does not enter it."""
         loop: Loop = scan.attr
         part = body(loop, self.graph, self.closing.part)
-        self.graph.recognise(self.graph.topological(part.told))  # also what its ends come from
-        if part.some and not any(n.id in self.closing.printed for n in with_bodies(part.told)):
+        if part.some and not any([n.id in self.closing.printed for n in with_bodies(part.told)]):
             return self.graph.over(scan, args)
+        self.graph.recognise(self.graph.topological(part.told))  # also what its ends come from
         found = Closing(part, self.graph, self.closing.space, self.closing.printed, self.closing.solved).forms()
         if not any(found.rules.values()):
             return self.graph.over(scan, args)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 from symbackprop.core.facts import plainly
 from symbackprop.core.graph import Node
@@ -37,9 +38,13 @@ class Stored:
         self.own = {s.total.id for s in steps if s.target.args or s.target.id in self.carries}
         totals = {s.total.id: s.total for s in steps}
         self.reads = {i: tuple(self._from_forward(self._top(total))) for i, total in totals.items()}
+
+    @cached_property
+    def _kept(self) -> dict[object, tuple[int, Node]]:
+        """What gradients read, with its place among that, by its id, and by what a stack is all values of."""
         kept = {row.id: row for rows in self.reads.values() for row in rows}
         known = [(key, (place, row)) for place, row in enumerate(kept.values()) for key in (row.id, *_stacked(row))]
-        self.kept: dict[object, tuple[int, Node]] = dict(reversed(known))  # the first of a key
+        return dict(reversed(known))  # the first of a key
 
     def of(self, total: Node) -> tuple[Node, ...]:
         """The forward rows that a gradient reads."""
@@ -87,7 +92,7 @@ class Stored:
         start = () if plainly(first).is_leaf else tuple(self._from_forward([first]))
         if last.id in self.carries and is_computed(scan.attr, place):  # handed on by another carry
             return (*self._held_as(last), *start)
-        after = [self.kept[key] for key in (last.id, (scan.id, last.id)) if key in self.kept]
+        after = [self._kept[key] for key in (last.id, (scan.id, last.id)) if key in self._kept]
         if not after and not scan.attr.reverse:
             return (row,)
         return (min(after)[1] if after else last, *start)

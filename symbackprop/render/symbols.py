@@ -188,7 +188,8 @@ class Symbols:
 
     def _name_gradient(self, r: Rows, s: Located) -> None:
         target, total = s.step.target, s.step.total
-        r.gradients[target.id] = symbol = shaped(self._gradient(r, target), target.shape)
+        symbol = self._gradient(r, target)
+        r.gradients[target.id] = symbol = shaped(symbol, target.shape) if target.shape else symbol
         r.linked[target.id] = link = Link(s.anchor, symbol)
         if total.value is None and total.id not in r.symbols and total.id not in self.derivation.forward_ids:
             r.symbols[total.id] = link
