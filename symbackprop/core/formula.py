@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import FrozenInstanceError
-from functools import cache, lru_cache, reduce
+from functools import cache, lru_cache
 from itertools import chain
 from math import isinf, isnan
 from numbers import Integral, Rational, Real
-from operator import attrgetter, or_
+from operator import attrgetter
 from typing import Any, ClassVar, TypeAlias
 
 import sympy as sp
@@ -29,7 +29,6 @@ Number: TypeAlias = int | float | sp.Expr
 _INTERNED: dict[tuple[Any, ...], Formula] = {}
 arguments: Callable[[Formula], tuple[int, ...]] = attrgetter("reads")  # their indices in order of first appearance
 size: Callable[[Formula], int] = attrgetter("nodes")  # how many nodes the formula has
-_KINDS = attrgetter("kinds")
 
 
 def _together(parts: Iterable[Formula]) -> tuple[int, ...]:
@@ -65,10 +64,13 @@ class Formula:
             found["reads"], found["nodes"], found["kinds"] = parts if cls is Arg else (), 1, cls.bit
             return new
         try:
-            reads = {*map(arguments, within)}  # mostly all the same
-            found["reads"] = reads.pop() if len(reads) == 1 else _together(within)
-            found["nodes"] = sum(map(size, within), 1)
-            found["kinds"] = reduce(or_, map(_KINDS, within), cls.bit)
+            nodes, kinds, reads = 1, cls.bit, within[0].reads  # mostly all read the same
+            for part in within:
+                nodes += part.nodes
+                kinds |= part.kinds
+                if part.reads != reads:
+                    reads = ()
+            found["reads"], found["nodes"], found["kinds"] = reads or _together(within), nodes, kinds
         except AttributeError:  # of a part that is no formula, which is told where a function with it is registered
             found |= {"reads": (), "nodes": 1, "kinds": cls.bit}
         return new

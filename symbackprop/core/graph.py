@@ -41,13 +41,13 @@ class Node(Operators):
     """One row. ``args`` are rows, ``attr`` is hashable; ``name`` is the user's, ``hint`` what an unnamed row would like
     to be called; ``origin`` remembers the library function that made it (for printing only); ``value`` is the number
     that every entry is, when that is known now; ``log`` is what `noughts.is_log` has found; equal rows have the same
-    ``key``. An elementwise row computes ``form``, which is one function, its ``head``, or else ``arithmetic``. A row
-    that is set ``apart`` is an operand of its own, as one with a name is. One of the results of a loop (``is_result``)
-    has the row of the loop (``is_loop``) as its argument and its number as its attribute."""
+    ``key``. An elementwise row computes ``form``, which is one function, its ``head`` with the record ``function``, or
+    else ``arithmetic``. A row that is set ``apart`` is an operand of its own, as one with a name is. One of the results
+    of a loop (``is_result``) has the row of the loop (``is_loop``) as its argument and its number as its attribute."""
 
     __slots__ = (
-        "apart", "args", "arithmetic", "attr", "form", "graph", "head", "hint", "id", "is_loop", "is_result", "key",
-        "kind", "log", "name", "op", "origin", "role", "shape", "value",
+        "apart", "args", "arithmetic", "attr", "form", "function", "graph", "head", "hint", "id", "is_loop",
+        "is_result", "key", "kind", "log", "name", "op", "origin", "role", "shape", "value",
     )
 
     graph: Graph
@@ -57,6 +57,7 @@ class Node(Operators):
     attr: Any
     form: f.Formula | None
     head: str | None
+    function: Scalar | None
     role: Role | None
     arithmetic: f.Formula | None
     shape: Shape
@@ -92,11 +93,6 @@ class Node(Operators):
     def wish(self) -> str | None:
         """What it would like to be called, without a derivation that names its arguments."""
         return wishes(self.hint, self.args[0].name if self.args else None)[0] if self.hint else None
-
-    @property
-    def function(self) -> Scalar | None:
-        """The record of the one function that an elementwise row is."""
-        return None if self.head is None else TABLE[self.head]
 
     @property
     def whole(self) -> bool:
@@ -274,6 +270,7 @@ class Graph:
         node.value = attr if op.role is Role.NUMBER else args[0].value if op.role is Role.REPEATED else None
         node.log, node.apart, node.is_loop, node.is_result = None, False, op.loop, op.result
         node.form, node.head = (attr.form, attr.head) if isinstance(attr, Kernel) else (None, None)
+        node.function = None if node.head is None else TABLE[node.head]
         node.arithmetic = node.form if node.head is None else None
         node.role = op.role if node.form is None or node.head is None else node.form.role
         self.nodes[node.id] = node

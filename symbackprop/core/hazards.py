@@ -11,9 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
-from functools import reduce
 from math import isfinite
-from operator import or_
 from typing import TypeAlias
 
 from symbackprop.core import formula as f
@@ -48,7 +46,10 @@ def mixed(row: Node) -> Hazards:
 
 
 def union(parts: Iterable[Hazards]) -> Hazards:
-    return reduce(or_, parts, NONE)
+    found = NONE
+    for part in parts:
+        found |= part
+    return found
 
 
 def bit_of(array: Node) -> Hazards:
@@ -67,7 +68,7 @@ def _of_row(node: Node) -> Hazards:
         return NONE if node.attr.value is not None else bit_of(node) if node.kind == FLOAT else FINITE
     if node.form is not None:
         return _of_kernel(node)
-    found = union(node.graph.hazards[a.id] for a in node.args)
+    found = union([node.graph.hazards[a.id] for a in node.args])
     return found & ~INFINITE if _is_bounded(node.op) else found
 
 
@@ -80,7 +81,7 @@ def _of_kernel(node: Node) -> Hazards:
     form, record = node.attr.form, node.function
     chosen = record is not None and record.chooses
     read = [i for k in chosen for i in f.arguments(form.args[k])] if chosen else f.arguments(form)
-    found = union(node.graph.hazards[node.args[i].id] for i in read)
+    found = union([node.graph.hazards[node.args[i].id] for i in read])
     if chosen and not found and any(node.graph.hazards[a.id] for a in node.args) and not is_positive(form, node.args):
         return FINITE
     if node.attr.boolean or (record is not None and _is_bounded(record)):

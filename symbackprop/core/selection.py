@@ -244,18 +244,17 @@ def _grows(node: Node, i: int) -> bool:
     only there: at a pole, as that of 1/x or log x, the limit may be any number."""
     form = node.attr.partial(i)
     reads = [node.args[k] for k in f.arguments(form)] + [node] * f.has(form, f.Out)
-    if not all(same_shape(a.shape, node.shape) for a in reads):
-        return False
-    return _is_exponential(node) or (_overflow(reads) and not is_unbounded(form, node.args, node))
+    grows = _is_exponential(node) or (_overflow(reads) and not is_unbounded(form, node.args, node))
+    return grows and all([same_shape(a.shape, node.shape) for a in reads])
 
 
 def _has_pole(node: Node, i: int) -> bool:
     """Whether the derivative of an elementwise row may be infinite as a power of the row is: that of 1/x or √x, and not
     that of log x. One with a name and several arguments may have a closed form, which is worth more."""
     algebraic = node.arithmetic is not None or (node.function is not None and node.function.power is not None)
-    same = all(same_shape(a.shape, node.shape) for a in node.args)
     seen = node.name is None or len(node.args) == 1
-    return seen and algebraic and same and bool(_of_derivative(node, i) & INFINITE)
+    same = algebraic and seen and all([same_shape(a.shape, node.shape) for a in node.args])
+    return same and bool(_of_derivative(node, i) & INFINITE)
 
 
 def _overflow(rows: Sequence[Node], depth: int = 4) -> bool:
@@ -279,7 +278,7 @@ def _of_derivative(node: Node, i: int) -> Hazards:
     form = node.attr.partial(i)
     if isinstance(form, f.Call) and TABLE[form.name].boolean:
         return NONE
-    found = union(hazards(node.args[k]) for k in f.arguments(form)) | (hazards(node) if f.has(form, f.Out) else NONE)
+    found = union([hazards(node.args[k]) for k in f.arguments(form)]) | (hazards(node) if f.has(form, f.Out) else NONE)
     return found | INFINITE if is_unbounded(form, node.args, node) else found
 
 
