@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeAlias
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.calculus import from_sympy, partial
+from symbackprop.core.calculus import partial
 from symbackprop.core.exact_forms import root_of_squares, sides_of
 from symbackprop.core.facts import is_norm, kind
 from symbackprop.core.graph import FLOAT, Node, arguments_first
@@ -26,13 +26,12 @@ from symbackprop.core.hazards import is_nonnegative
 from symbackprop.core.identities import OF_EXPONENTS, Logarithms, better
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.reverse import needed_rows
-from symbackprop.core.scalars import TABLE, Scalar, to_sympy
+from symbackprop.core.scalars import TABLE, Scalar
 from symbackprop.errors import ModelError
 
 Bounds: TypeAlias = tuple[float, float]
 ANYTHING: Bounds = (-inf, inf)
 DEPTH = 6
-MAX_SIZE = 60  # of a second derivative that is written otherwise
 FEW = 4  # numbers that are tried out as data
 
 
@@ -173,7 +172,7 @@ class Search:
         other = better(row, self.logs, OF_EXPONENTS)
         if other is not None:
             return Step(False, ((other, bend),))
-        root = root_of_squares(row, ())
+        root = _root(row)
         if root is not None:
             return Step(False, ((root, bend),))
         if sides := sides_of(row, ()):
@@ -190,7 +189,7 @@ class Search:
         """Of a norm of two numbers; what is no row of the loss is affine in what is behind it."""
         found = [Step(False, ((side, Bend.EITHER),)) if side.id in self.own else self._step(side, Bend.EITHER)
                  for side in sides]
-        if bend is not Bend.RISING or any(step is None or step.curved for step in found):
+        if bend is not Bend.RISING or any(step is None for step in found):
             return None
         return Step(True, tuple([behind for step in found if step is not None for behind in step.behind]))
 
@@ -211,26 +210,16 @@ class Search:
         except ModelError:
             return None
         behind = tuple([(row.args[i], bend.times(self.bounds(slope, row.args))) for i, slope in slopes])
-        convex = all(c is not None and self._rises(bend, c, row.args) for c in curves)
-        return Step(bool(curves), behind) if convex else self._of_roots(row, bend)
+        convex = all(c is not None and bend.times(self.bounds(c, row.args)) is Bend.RISING for c in curves)
+        return Step(bool(curves), behind) if convex else self._of_terms(row, bend)
 
-    def _of_roots(self, row: Node, bend: Bend) -> Step | None:
-        """Of terms that are roots of sums of squares, each with a number in front."""
+    def _of_terms(self, row: Node, bend: Bend) -> Step | None:
+        """Of terms with numbers in front, each a row by itself, as roots of sums of squares are."""
         terms = [f.split_sign(term) for term in f.summands(row.attr.form)]
         rows = [(row.graph.apply(part, *row.args), float(factor)) for factor, part in terms]
-        moving = [(root_of_squares(part, ()), bend.times((c, c))) for part, c in rows if self.moves(part)]
-        found = tuple([(root, bends) for root, bends in moving if root is not None])
-        return Step(False, found) if len(found) == len(moving) else None
-
-    def _rises(self, bend: Bend, curve: f.Formula, args: Sequence[Node]) -> bool:
-        """Whether a second derivative bends the loss upwards, as it is or over one denominator: of u·asinh(u) it is
-        (2 + u²)/(1 + u²)^(3/2)."""
-        if bend.times(self.bounds(curve, args)) is Bend.RISING:
-            return True
-        if bend is Bend.EITHER or f.size(curve) > MAX_SIZE:
-            return False
-        other = from_sympy(sp.factor(sp.together(to_sympy(curve))))
-        return bend.times(self.bounds(other, args)) is Bend.RISING
+        moving = [(part, bend.times((c, c))) for part, c in rows if self.moves(part)]
+        apart = all(part is not row and self._step(part, bends) is not None for part, bends in moving)
+        return Step(False, tuple(moving)) if apart else None
 
     # -- numbers
     def bounds(self, form: f.Formula, args: Sequence[Node], depth: int = DEPTH) -> Bounds:
@@ -282,6 +271,14 @@ class Search:
         if row.form is not None and depth > 0:
             return self.bounds(row.form, row.args, depth)
         return max(row.op.range[0], 0.0 if is_nonnegative(f.Arg(0), [row]) else -inf), row.op.range[1]
+
+
+def _root(row: Node) -> Node | None:
+    """A root of squares as a norm, one that is written as a power as a root."""
+    match row.form:
+        case f.Pow(base, f.Num(exponent)) if exponent == sp.Rational(1, 2):
+            return row.graph.call("sqrt", row.graph.apply(base, *row.args))
+    return root_of_squares(row, ())
 
 
 def _product(a: Bounds, b: Bounds) -> Bounds:

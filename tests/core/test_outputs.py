@@ -41,6 +41,9 @@ ROWS = "dim N, D, C\ndata X: N x D, t: N, Y: N x C\nparam W: D x C, w: D, b\nZ =
     ("sum(sqrt(1 + (r - t)**2) - 1)", "r"),
     ("mean(4 * (sqrt(1 + ((tanh(X @ w) + b - t) / 2)**2) - 1))", "tanh(X @ w), b"),
     ("sum(log(exp(tanh(X @ w) + b - t) + exp(-(tanh(X @ w) + b - t))))", "tanh(X @ w), b"),
+    ("sum((1 + (r - t)**2)**0.5 - 1)", "r"),
+    ("mean(4 * (1 + ((tanh(X @ w) + b - t) / 2)**2)**0.5 - 4)", "tanh(X @ w), b"),
+    ("sum(2 * ((1 + r**2 / 4)**0.5 - 1))", "r"),
     ("sum(1 / cosh(r))", "cosh(r)"),
     ("sum(exp((3 * tanh(r))**1000))", "tanh(r)"),
 ])
@@ -55,7 +58,8 @@ def test_outputs_of_losses(loss: str, expected: str) -> None:
                                   "sum(gaussian_nll(r, t, exp(b)))", "mean(maximum(0, 1 - t * r))",
                                   "sum((tanh(X @ w) + b)**3)", "-sum((tanh(X @ w) + b - t)**2)",
                                   "sum((tanh(X @ w) * b - t)**2)", "sum((r - b)**2 - (r + b)**2)",
-                                  "sum((tanh(X @ w) + b)**2 * b)"])
+                                  "sum((tanh(X @ w) + b)**2 * b)", "-sum(sqrt(1 + (r - t)**2))",
+                                  "sum(r - 2 * (1 + r**2)**0.5)", "sum(sqrt(1 + (r**2 - 1)**2))"])
 def test_there_is_none_where_nothing_is_known_to_be_convex(loss: str) -> None:
     model = parse(f"{ROWS}loss L = {loss}")
     assert model.loss_row is not None
