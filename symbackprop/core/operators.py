@@ -45,8 +45,8 @@ class Terms:
         self.size, self.arguments = first.graph.extent(first)
 
     def takes(self, sign: str, row: Node) -> bool:
-        """Whether a term can be added before the sum is made: it has the shape of the others, and what is there is a
-        part of a formula yet."""
+        """Whether a term or factor can join before the row is made: it has the shape of the others, and what is there
+        is a part of a formula yet."""
         first = self.rows[0]
         if row.value is not None or first.value is not None or sign not in _TOGETHER[self.signs[:1]]:
             return False
@@ -61,14 +61,14 @@ class Terms:
         self.rows.append(row)
 
     def plus(self, sign: str, row: Node) -> Terms:
-        """The sum with one more term, whatever it is."""
+        """With one more term or factor, whatever it is."""
         if not self.takes(sign, row):
             return Terms(operation(sign, self.made(), row))
         self.append(sign, row)
         return self
 
     def made(self) -> Node:
-        """The row of the sum."""
+        """The row of the sum or product."""
         first, *rest = self.rows
         if not rest:
             return first

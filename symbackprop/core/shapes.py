@@ -78,7 +78,7 @@ def _equal(a: Dim, b: Dim) -> bool:
 
 @lru_cache(1 << 12)  # hundreds of loops ask it of the same few
 def apart(a: Dim, b: Dim) -> Dim:
-    """How much larger than b a is."""
+    """How much larger a is than b."""
     return sp.expand(a - b)
 
 

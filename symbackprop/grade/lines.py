@@ -11,7 +11,7 @@ from itertools import chain, count, takewhile
 
 from symbackprop.errors import SyntaxProblem
 from symbackprop.grade.printed import answers_of, is_derivation
-from symbackprop.grade.python import entries_of, is_branch, lines_of, written_out
+from symbackprop.grade.python import branch_of, entries_of, lines_of, written_out
 from symbackprop.grade.typeset import is_typeset
 from symbackprop.model.text.wrapping import FENCE, around, unwrapped
 
@@ -43,7 +43,7 @@ class Line:
 @dataclass(frozen=True)
 class Loop:
     """``for counter in start..stop:`` and the lines in it. ``from_0`` says that it counts as Python's range does, or
-    down to 0; ``is_range`` that it is written with one; ``step`` how many it goes on at once."""
+    down to 0; ``is_range`` that it is written with one; ``step`` says by how many it goes on."""
 
     counter: str
     start: str
@@ -396,7 +396,7 @@ def _block(flat: Flat, place: int, indent: int, under: str = "") -> tuple[list[L
         goes_on = any(deep == own for deep, _ in branches) and _ELSE.match(text) is not None
         branches = [(deep, head) for deep, head in branches if deep < own]
         around = branches[-1][1] if branches else under
-        branches += [(own, text)] if goes_on or is_branch(text) else []
+        branches += [(own, text)] if goes_on or branch_of(text) else []
         if not _is_loop(text):
             parts = [part for equation in _equations(text) for part in lines_of(equation)]
             lines += [Line(number, part, under=around) for part in parts]

@@ -32,9 +32,11 @@ _STACKS = ("array", "asarray", "stack", "vstack", "tensor")  # make an array of 
 _COMPARED = ("<", ">", "<=", ">=", "==", "!=")
 
 
-def is_branch(text: str) -> bool:
-    """Whether what follows holds under a condition only, other than that a framework asks for it."""
-    return re.match(r"(?:if|elif|while|except|match)\b.*:$", text) is not None and _HEAD.match(text) is None
+def branch_of(text: str) -> str:
+    """The first word of a line under which what follows holds under a condition only, other than that a framework asks
+    for it; none of any other."""
+    match = re.match(r"\s*(if|elif|while|except|match)\b.*:$", text)
+    return match[1] if match is not None and _HEAD.match(text) is None else ""
 
 
 def lines_of(text: str) -> list[str]:

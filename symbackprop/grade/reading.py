@@ -15,7 +15,7 @@ from symbackprop.core.shapes import dim, same
 from symbackprop.errors import ModelError, NameProblem, SyntaxProblem
 from symbackprop.grade.lines import Line
 from symbackprop.grade.naming import SHARE, Dictionary, Gradient, Local, Meaning
-from symbackprop.grade.python import UPDATES, updated
+from symbackprop.grade.python import UPDATES, branch_of, updated
 from symbackprop.grade.slips import (
     CLOSING,
     OPENING,
@@ -209,13 +209,12 @@ def _tree(items: Tokens, read: Callable[[Cursor], tree.Expr] = expression) -> tr
 
 def _refuse_branches(line: Line) -> None:
     """What Python does only under a condition has no one formula."""
-    branch = re.match(r"\s*(if|elif|while|except|match)\b.*:$", line.text)
     if line.under:
         raise SyntaxProblem(f"it holds under a condition, {line.under.rstrip(': ')}", near=line.text)
-    if branch is not None:
+    if branch := branch_of(line.text):
         case = "write the case that holds, or where(condition, a, b)"
-        instead = "a loop is for t in range(T):" if branch[1] == "while" else case
-        raise SyntaxProblem(f"{branch[1]} … : cannot be read: {instead}", near=branch[1])
+        instead = "a loop is for t in range(T):" if branch == "while" else case
+        raise SyntaxProblem(f"{branch} … : cannot be read: {instead}", near=branch)
 
 
 def _sides(items: Tokens) -> tuple[list[Tokens], str]:

@@ -27,7 +27,7 @@ Numbered = TypeVar("Numbered", Equation, Step)
 
 
 def ends(found: Sequence[T], whole: bool, form: Callable[[T], f.Formula | None] = lambda _: None) -> Sequence[T]:
-    """All steps, equations or arrays; of many, or of less with long formulas, the first and the last."""
+    """All steps, equations or arrays; of many, or of fewer with long formulas, the first and the last."""
     if whole or (len(found) <= MOST and sum(_counts(found, form)) <= MOST):
         return found
     first, last = _beginning(found, form), _beginning(found[::-1], form)

@@ -51,8 +51,8 @@ class Anatomy:
         self.shown = ends(self.located, options.whole, lambda s: s.step.total.form if isinstance(s, Located) else None)
         printed = {s.anchor for s in _with_headings(self.located, {s.anchor for s in self.shown})}
         self.unprinted = [s for s in self.located if s.anchor not in printed]
-        self.some = self._some()
-        self.closed = closed_forms(derivation, True, self.some)
+        self.sought = self._sought()
+        self.closed = closed_forms(derivation, True, self.sought)
         symbols.name_closed(self.rows, self.located, self.closed.rows)
         digits = DIGITS if options.digits is None else options.digits
         given = options.values
@@ -61,7 +61,7 @@ class Anatomy:
         self.writer = self.view.make(self.context)
         self.closed_lines = ClosedLines(self.context, self.closed, self.writer, self.view.plain)
 
-    def _some(self) -> list[Node] | None:
+    def _sought(self) -> list[Node] | None:
         """The gradients that closed forms are sought of, where that is not all: of what is abridged none is."""
         steps = [s for s in self.shown if isinstance(s, Located)]
         some = [s.step.total for s in steps if self.options.whole or not _is_abridged(s)]
@@ -107,7 +107,7 @@ class Anatomy:
     def emitted(self) -> Context:
         """The gradients as code computes them, in closed form where that is shorter; as they were swept where closed
         forms are only sought of some."""
-        if not self.closed.rules or self.some is not None:
+        if not self.closed.rules or self.sought is not None:
             return self.context
         found = closed(self.derivation, self.closed)
         place = self.context

@@ -190,7 +190,7 @@ def test_a_number_is_no_name_in_part(typed: str) -> None:
 
 
 def test_a_size_is_said_where_a_dimension_is_declared() -> None:
-    assert "a size of it stands there: dim N = 4" in told("N = 5\nloss L = sum(b)")[0]
+    assert "its size, if it is known, stands there: dim N = 4" in told("N = 5\nloss L = sum(b)")[0]
 
 
 def test_many_errors_are_counted() -> None:

@@ -81,7 +81,7 @@ class Callee:
         return [RULES.get(str(p.annotation)) in (Place.size, Place.sizes) for p in self.parameters]
 
     def by_place(self, of: Sequence[bool], count: int) -> Sequence[bool]:
-        """What is known of its parameters, for so many arguments by place as there are parameters for."""
+        """What is known ``of`` its parameters, for so many arguments by place, as far as there are parameters."""
         return [*of[: self.several], *[*of[self.several : self.several + 1]] * (count - self.several)][:count]
 
     def bound(self, given: Sequence[Value], options: Mapping[str, Value]) -> dict[str, Any]:

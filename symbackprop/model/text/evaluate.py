@@ -188,7 +188,7 @@ class Evaluator:
         if sign == "+" and all(listed):
             raise ModelError("+ of two lists puts one behind the other in Python, and adds entries of arrays: write "
                              "concat(a, b), or np.array(a) + np.array(b)", place=sides[1].place)
-        if sign == "*" and any(listed) and any(isinstance(v, sp.Expr) and v.is_integer for v in values):
+        if sign == "*" and any(isinstance(v, sp.Expr) and v.is_integer for v in values):
             raise ModelError("a list times a whole number repeats it in Python, and multiplies entries of arrays: "
                              "write concat(a, a), or 2 * np.array(a)", place=sides[1].place)
 

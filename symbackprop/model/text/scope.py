@@ -317,8 +317,8 @@ class ModelScope(Scope):
 
     def taken(self, name: str) -> str:
         what = " (as a dimension)" if name in self.model.sizes else ""
-        hint = "shapes are written N x D" if self.declares_arrays else f"a size of it stands there: dim {name} = 4"
-        hint = f"; {hint}" if what else ""
+        size = f"its size, if it is known, stands there: dim {name} = 4"
+        hint = f"; {'shapes are written N x D' if self.declares_arrays else size}" if what else ""
         return f"the name {name!r} is already taken on line {self.lines[name]}{what}{hint}"
 
     def _meant(self, name: str) -> tuple[str, str | Sequence[Meant]]:
