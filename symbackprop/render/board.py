@@ -77,6 +77,7 @@ class Board(Anatomy):
                  left_out: Collection[str] = (), closed: Collection[str] = ()) -> None:
         super().__init__(derivation, options)
         self.left_out = left_out
+        self.used: dict[int, tuple[Ref, ...]] = {}
         for s in self.context.steps:
             if s.anchor in once:
                 self._forget(s, s.anchor in closed)
@@ -172,7 +173,13 @@ class Board(Anatomy):
         return ("; ", *refs) if refs else ()
 
     def _used(self, s: Located) -> tuple[Ref, ...]:
-        """The equations that a line uses, in the order of its terms."""
+        """The equations that a line uses, in the order of its terms. Remembered: those of a line that is written out
+        where it is read are asked for on every path to it."""
+        if s.number not in self.used:
+            self.used[s.number] = self._used_in(s)
+        return self.used[s.number]
+
+    def _used_in(self, s: Located) -> tuple[Ref, ...]:
         found: list[Ref] = []
         for g in ordered_groups(s, self.context) if isinstance(self.writer, ScalarView) else s.groups:
             found += self._stacks(s.step.target) if g.consumer is None else self._used_between(g.consumer, g)

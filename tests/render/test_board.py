@@ -10,7 +10,7 @@ import pytest
 from symbackprop.core import maths as m
 from symbackprop.derive import derive
 from symbackprop.errors import UsageError
-from symbackprop.model import load, zoo
+from symbackprop.model import Model, load, zoo
 from symbackprop.render.closed import LONGEST
 from symbackprop.render.document import Document, board_lines
 from symbackprop.render.html import derivation_html
@@ -454,3 +454,10 @@ def test_what_explains_a_function_uses_no_name_of_a_loop() -> None:
 
 def test_equations_of_a_call_that_follow_one_another_go_by_the_first_and_the_last() -> None:
     assert "rotary: (6), (11)–(13)" in to_text(document("llama-block", detail="board"))
+
+
+def test_what_is_written_out_where_it_is_read_is_looked_through_once() -> None:
+    """Of the first steps of many each reads the one before twice: the paths between them are 2^25."""
+    lines = "".join([f"v{k + 1} = reshape(reshape(v{k}, 4, 6)*X, 24) + v{k}\n" for k in range(1000)])
+    d = derive(Model.parse(f"data X: 4 x 6\nparam w: 24\nv0 = w*2\n{lines}loss L = sum(v1000)"))
+    assert "∂L/∂w = " in d.text(detail="board")
