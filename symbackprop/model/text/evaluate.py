@@ -73,6 +73,7 @@ class Scope(Protocol):
         """Whether an index in front of the first entry is one from the end, as in Python's own loops."""
 
 
+_TWICE = ("+", "*")  # what makes a longer list of lists in Python
 LENGTH = "len"  # Python's, of an array its first size
 
 
@@ -150,14 +151,14 @@ class Evaluator:
             turned = isinstance(left, tree.Transpose) and has_axes(right) and right.ndim == 1
             row = turned or (row and has_axes(value))
             last, right = right, self.operand(part)
-            if left is expr.first:
+            if left is expr.first and sign in _TWICE:
                 self.refuse_lists((left, part), sign, (value, right))
             if isinstance(value, Node) and isinstance(right, Node) and not (
                     sign == "*" and (isinstance(left, tree.Transpose) or isinstance(part, tree.Transpose))):
                 terms = terms or Terms(value)
                 if terms.takes(sign, right):
                     terms.append(sign, right)
-                    left, entries = part, has_axes(right)
+                    left, entries = part, right.shape != ()
                     continue
             value, terms = value if terms is None else terms.made(), None
             if sign in warnings.OF_SIGNS:

@@ -62,10 +62,12 @@ class OfSelf:
     """The lists of a text that stand behind ``self.``: ``names``, what they are called instead."""
 
     def __init__(self, lines: list[Line]) -> None:
-        free = FreeNames(token.text for line in lines for token in line.tokens).free
-        given = Counter(line.tokens[2].text for line in lines if [*map(TEXT, line.tokens[:4:3])] == ["self", "="])
         self.names = dict[str, str]()  # with what stands behind the dot
         self.lines = dict[int, Line]()  # as they were, those that make the lists
+        given = Counter(line.tokens[2].text for line in lines if [*map(TEXT, line.tokens[:4:3])] == ["self", "="])
+        if not given:
+            return
+        free = FreeNames(token.text for line in lines for token in line.tokens).free
         for k, line in enumerate(lines):
             inside = _listed(line.tokens)
             if inside and given[line.tokens[2].text] == 1:  # another class may have one of that name
