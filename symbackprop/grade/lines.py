@@ -348,16 +348,17 @@ def _display(lines: Sequence[tuple[int, str]]) -> Iterator[tuple[int, str]]:
 # -- statements
 
 
-_DIVIDES = re.compile(r"(?<=\w)//(?=\w)|//(?:=|\s*\d)")  # N//2, N // 2, of Python's
+_SLASHES = re.compile(  # N//2, (a + b)//N and N // 2 of Python, and what begins a comment
+    r"[()\[\]]|(?P<divides>(?<=[\w)\]])//(?=[\w(])|//(?:=|\s*\d))|(?P<begins>//)")
 
 
 def _without_comment(line: str) -> str:
     """A line without what // begins as in C, which is no division: not between brackets, nor by a number."""
-    for match in re.finditer("//", line):
-        before = line[: match.start()]
-        inside = any(before.count(a) > before.count(b) for a, b in zip("([", ")]", strict=True))
-        if not inside and not any(d.start() == match.start() for d in _DIVIDES.finditer(line)):
-            return before
+    seen = Counter[str]()
+    for match in _SLASHES.finditer(line):
+        seen[match[0]] += 1
+        if match["begins"] and seen["("] <= seen[")"] and seen["["] <= seen["]"]:
+            return line[: match.start()]
     return line
 
 
