@@ -804,6 +804,8 @@ def test_loops_of_a_net_that_are_wrong(lines: str) -> None:
 @pytest.mark.parametrize("lines", [
     "dv = 0\nfor q in zip(h, p):\n    dv += q*h", "dv = 0\nfor a, q in h, p:\n    dv += q*a",
     "dv = 0\nfor i, a in enumerate(h, 1):\n    dv += (p[i] - y[i])*a/N",
+    "dv = 0\nfor i in range(0, N, 0):\n    dv += h[i]", "dv = 0\nfor i in reversed(range(0, N, 2)):\n    dv += h[i]",
+    "for i in range(H):\n    row = []\n    for k in range(N - i):\n        row.append(h[k, i])\n    dv[i] = sum(row)",
 ])
 def test_loops_that_are_not_understood_are_refused(lines: str) -> None:
     try:
