@@ -169,7 +169,9 @@ class Explainer:
         line = self.outcome.entry.answer
         rows = [self._evaluated(expr if e.answer is line else e.form, e) for e in self.outcome.entries]
         known = [row for row in rows if row is not None]
-        return reduce(add, known) if len(known) == len(rows) else None
+        with suppress(ModelError):  # of other shapes
+            return reduce(add, known) if len(known) == len(rows) else None
+        return None
 
     def _evaluated(self, expr: tree.Expr, entry: Entry | None = None) -> Node | None:
         """An expression at one of the line's steps, the last one where none is given."""

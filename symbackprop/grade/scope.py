@@ -225,9 +225,11 @@ class Scope:
         """The place of an entry as Python counts, perhaps from the end, or by a counter from 1; None where nothing says
         how many there are."""
         value = None if isinstance(index, (tree.Slice, tree.Word)) else evaluate(index, self)
-        if not isinstance(value, sp.Integer) or not isinstance(size, sp.Integer):
+        if not isinstance(value, sp.Integer):
             return None
         first = self.offset(index)
+        if not isinstance(size, sp.Integer):
+            return None if mentioned(index) & self.counters.keys() else int(value)
         last = size - 1 + first
         if not (first or -size) <= value <= last:
             raise ShapeError(f"there is no entry {value}: {size} entries are counted from {first} to {last}")

@@ -209,8 +209,10 @@ class Session:
         inside = list(self._in_loops(lines, answers))
         running = {x.text for x, adds in inside if not adds and self._is_running(x)}
         indexed = {x.name for x, _ in inside if x.index and x.meaning is None}
-        whole = {a.target.text for a in answers.values() if a.target is not None}
-        filled = {n for n in indexed if n in whole or self.dictionary.gradient(n) is not None}
+        targets = [a.target for a in answers.values() if a.target is not None]
+        whole = {x.text for x in targets}
+        filled = {n for n in indexed if self.dictionary.gradient(n) is not None}
+        filled |= {x.name for x in targets if x.index and x.meaning is None and x.name in whole}
         if running or filled:
             self.dictionary.own = self.dictionary.own - filled | running
             self.dictionary.filled |= filled

@@ -542,6 +542,15 @@ for i in range(N):
 dz = np.array(dz)
 dW = X.T @ dz
 db = dz.sum(0)""",
+    """
+e = (p - y)/N
+dv = h.T @ e
+dv[0] = e @ h[:, 0]
+dv[-1] = dv[-1] + 0""",
+    """
+dz = np.outer((p - y)/N, v)*(1 - h**2)
+dz[:, 0] = (p - y)/N*v[0]*(1 - h[:, 0]**2)
+dW = X.T @ dz""",
 ]
 
 NOT_OF_A_NET = [
@@ -780,6 +789,26 @@ rows = []
 for a, q, t in zip(h, p, y):
     rows.append((q - t)*a)
 dv = np.stack(rows, axis=1).sum(0)""",
+    """
+e = (p - y)/N
+dv = h.T @ e
+dv[0] = 0""",
+    """
+e = (p - y)/N
+dv = h.T @ e
+dv[-1] *= 2""",
+    """
+e = (p - y)/N
+dv = h.T @ e
+dv[1] += 1""",
+    """
+e = (p - y)/N
+e[0] = 0
+dv = h.T @ e""",
+    """
+dz = np.outer((p - y)/N, v)*(1 - h**2)
+dW = X.T @ dz
+dW[0] = 0""",
 ]
 
 
@@ -812,6 +841,19 @@ def test_loops_that_are_not_understood_are_refused(lines: str) -> None:
         assert not outcome(lines)[1]
     except SyntaxProblem as problem:
         assert "a loop is written" in str(problem)
+
+
+@pytest.mark.parametrize(("lines", "expected"), [
+    ("dw = X.T @ e/N + w\ndw[0] -= w[0]", "right"), ("dw = X.T @ e/N + w\ndw[1] -= w[1]", "wrong"),
+    ("dw = X.T @ e/N + w\ndw[0] = dw[0] - w[0]", "right"), ("dw = X.T @ e/N\ndw[0] += w[0]", "wrong"),
+    ("r = w.copy()\nr[0] = 0\ndw = X.T @ e/N + r", "right"), ("r = w.copy()\nr[1] = 0\ndw = X.T @ e/N + r", "wrong"),
+    ("m = np.ones(3)\nm[0] = 0\ndw = X.T @ e/N + m*w", "right"), ("dw = X.T @ e/N + w", "wrong"),
+])
+def test_an_entry_that_a_line_of_its_own_changes(lines: str, expected: str) -> None:
+    """A penalty without its first weight. Such a line was a quantity of its own, which nothing read."""
+    head = "dim N\ndata X: N x 3, y: N\nparam w: 3\ne = X @ w - y\n"
+    model = parse(f"{head}loss L = sum(e^2)/(2*N) + sum(w[1:]^2)/2")
+    assert grade(model, lines).verdict == expected
 
 
 FORMS = [
