@@ -210,7 +210,7 @@ def _tree(items: Tokens, read: Callable[[Cursor], tree.Expr] = expression) -> tr
 def _refuse_branches(line: Line) -> None:
     """What Python does only under a condition has no one formula."""
     if line.under:
-        raise SyntaxProblem(f"it holds under a condition, {line.under.rstrip(': ')}", near=line.text)
+        raise SyntaxProblem(f"it holds only under a condition, {line.under.rstrip(': ')}", near=line.text)
     if branch := branch_of(line.text):
         case = "write the case that holds, or where(condition, a, b)"
         instead = "a loop is for t in range(T):" if branch == "while" else case

@@ -892,7 +892,7 @@ def test_what_holds_under_a_condition_is_not_right(lines: str) -> None:
     """The lines below `if` were taken as if they were not."""
     report = grade(parse(NET), lines)
     assert report.verdict == "unreadable" and "dv" not in {i.name for i in report.items if i.verdict == "right"}
-    assert any("it holds under a condition" in line.message for line in report.unread)
+    assert any("it holds only under a condition" in line.message for line in report.unread)
 
 
 def test_what_a_framework_asks_for_is_no_condition() -> None:

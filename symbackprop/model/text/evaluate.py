@@ -73,7 +73,7 @@ class Scope(Protocol):
         """Whether an index in front of the first entry is one from the end, as in Python's own loops."""
 
 
-_TWICE = ("+", "*")  # what makes a longer list of lists in Python
+_LONGER = ("+", "*")  # what makes a longer list of lists in Python
 LENGTH = "len"  # Python's, of an array its first size
 
 
@@ -151,7 +151,7 @@ class Evaluator:
             turned = isinstance(left, tree.Transpose) and has_axes(right) and right.ndim == 1
             row = turned or (row and has_axes(value))
             last, right = right, self.operand(part)
-            if left is expr.first and sign in _TWICE:
+            if left is expr.first and sign in _LONGER:
                 self.refuse_lists((left, part), sign, (value, right))
             if isinstance(value, Node) and isinstance(right, Node) and not (
                     sign == "*" and (isinstance(left, tree.Transpose) or isinstance(part, tree.Transpose))):
