@@ -47,7 +47,7 @@ def told(text: str) -> list[str]:
         ("Z = X b2", "      ^^", "param b2; Z = X * b2"),
         ("Z = W b", "      ^", None),
         ("Z = b b", "      ^", "Z = b * b"),
-        ("Z = 2^-1 @ b", "    ^^^^^^^^", None),  # an error from within
+        ("Z = 2^-1 @ b", "    ^^^^^^^^", "Z = 2^-1 * b"),  # an error from within
         ("loss Z = X @ W.T", "         ^^^^^^^", "loss Z = mean(X @ W.T)"),
         ("Z = X & b", "    ^^^^^", None),
         ("Z = where(b > 0 & b < 1, b, 0)", "                ^", "Z = where((b > 0) & (b < 1), b, 0)"),
@@ -182,6 +182,12 @@ def test_a_line_that_the_one_above_mends_is_not_its_own_correction() -> None:
 def test_nothing_is_said_of_a_line_that_the_corrected_one_mends(typed: str, right: str) -> None:
     assert [line for line in told(typed) if "error: " in line or line.endswith("corrected")][1:] == [
         f"    {right}   corrected"]
+
+
+def test_of_a_line_with_two_mistakes_that_is_told_which_is_left() -> None:
+    lines = told("param 2q: H\nZ = q2 * c\nloss L = sum(Z)")
+    assert [line.rpartition("error: ")[2] for line in lines if "error: " in line][1:] == ["'c' is not declared."]
+    assert lines[-1] == "    param c; Z = q2 * c   corrected"
 
 
 @pytest.mark.parametrize("typed", ["param 2: H", "param 3, q: H"])

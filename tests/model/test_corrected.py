@@ -405,6 +405,7 @@ OFFERED: list[tuple[str, Callable[[Any], Any] | None]] = [
     ("q = S^-1 w\nloss L = sum(q)", lambda n: np.linalg.solve(n.S,n.w).sum()),
     ("q = w ⊗ v\nloss L = sum(q * W)", lambda n: (np.outer(n.w,n.v)*n.W).sum()),
     ("q = ⟨w, v⟩\nloss L = q", lambda n: n.w@n.v),
+    ("c = w[0]\nloss L = sum(w @ v * c + c @ v)", lambda n: (n.w@n.v*n.w[0] + n.w[0]*n.v).sum()),
     ("loss L = <w, v> + 2 * <v, v>", lambda n: n.w@n.v + 2*n.v@n.v),
     ("q = tnah(w)\nloss L = sum(q)", lambda n: np.tanh(n.w).sum()),
     ("q = sigmod(w)\nloss L = sum(q)", lambda n: s(n.w).sum()),

@@ -638,6 +638,7 @@ def test_what_is_divided_by_is_all_that_stands_there_on_paper(text: str, offered
     (r"\oint x w", [r"\oint x w", "^^^^^"]),  # of which it is not known what it means
     ("param w; w*x", ["param w; w*x", "^^^^^"]),
     ("(x−μ)ᵀΣ⁻¹(x−μ)", ["(x-mu)ᵀSigma⁻¹(x-mu)", "            ^", "(x-mu).T @ inv(Sigma) @ (x-mu)   corrected"]),
+    ("import numpy as np\nprint(np.exp(w*x))", ["print(np.exp(w*x))", "^" * 18, "np.exp(w*x)   corrected"]),
     ("print(w*x);", ["print(w*x);", "^^^^^^^^^^^", "w*x   corrected"]),
     ("log det Σ", ["log det Sigma", "    ^^^^^^^^^", "logdet(Sigma)   corrected"]),  # it was logdet(sum)
     ("xᵀS⁻¹x", ["xᵀS⁻¹x", "   ^", "x.T @ inv(S) @ x   corrected"]),  # it was inv(x.T @ S) @ x

@@ -107,8 +107,10 @@ def mended(errors: Sequence[ModelError], text: str, read: Callable[[str], Read],
         if len(kept) >= MOST and not sure:  # nobody is shown the rest
             kept += errors[k:]
             break
-        if firm != typed and _is_mended(error, firm, read):
+        left = error if firm == typed else _left_of(error, firm, read)
+        if left is None:
             continue
+        error = left
         kept.append(error)
         error.place = error.place or _about(error, typed)
         if error.place is not None:
@@ -135,10 +137,13 @@ def mended(errors: Sequence[ModelError], text: str, read: Callable[[str], Read],
     return model
 
 
-def _is_mended(error: ModelError, lines: Sequence[str], read: Callable[[str], Read]) -> bool:
-    """Whether nothing is wrong with the line of an error where those above it are corrected."""
+def _left_of(error: ModelError, lines: Sequence[str], read: Callable[[str], Read]) -> ModelError | None:
+    """What is still wrong with the line of an error where those above it are corrected; None where nothing is."""
     _, wrong, unbuilt = read("\n".join(lines))
-    return error.line not in unbuilt and all(e.line != error.line for e in wrong)
+    here = [e for e in wrong if e.line == error.line]
+    if not here:
+        return error if error.line in unbuilt else None
+    return error if any([e.message == error.message for e in here]) else here[0]
 
 
 def _right(error: ModelError, place: Place, lines: Sequence[str], read: Callable[[str], Read],

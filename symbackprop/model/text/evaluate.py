@@ -484,10 +484,12 @@ class Evaluator:
 
 def _explain(error: ShapeError, sign: str, *sides: tuple[tree.Expr, Value]) -> None:
     """Say of transposes of more than two axes, which a product does not take, how the last two are exchanged, and of
-    operators on entries which others there are."""
+    operators on entries, and of products with numbers, which others there are."""
     if sign != "@":
         error.instead = error.instead or _OTHER_OPERATORS
         return
+    if not all(isinstance(value, Node) and value.shape for _, value in sides):  # numbers are no arrays
+        error.instead += [_by_entry]
     for expr, value in sides:
         place = expr.place if isinstance(expr, tree.Transpose) and isinstance(value, Node) else None
         if place is not None and value.ndim > 2:
@@ -563,6 +565,10 @@ def _kept(line: str, place: Place) -> str:
 
 def _product(line: str, place: Place) -> str:
     return place.put(line, re.sub(r"(?<!\*)\*(?!\*)(.*)", r"@\1", place.cut(line)[1][::-1], count=1)[::-1])
+
+
+def _by_entry(line: str, place: Place) -> str:
+    return place.put(line, "*".join(place.cut(line)[1].rsplit("@", 1)))
 
 
 _OTHER_OPERATORS: list[Meant] = [_kept, _product]

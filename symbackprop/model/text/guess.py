@@ -52,8 +52,8 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     note += said
     last = next((s for s in reversed(body) if not isinstance(s, tree.Said)), None)
     if not isinstance(last, tree.Equation):
-        raise problem("there is no expression at the end: the last line is the result, as in (y - w*x)^2", 1,
-                      instead=[printed])
+        raise problem("there is no expression at the end: the last line is the result, as in (y - w*x)^2",
+                      body[-1].line if body else 1, instead=[printed])
     names = tree.given(body)
     body, sizes = _named_sizes(body)
     plain, known = without_layers(body)
