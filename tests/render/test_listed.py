@@ -139,4 +139,6 @@ def test_whole_numbers_and_conditions_that_are_joined_stay_such() -> None:
 def test_of_a_large_matrix_the_corners_are_printed() -> None:
     rows = ", ".join(f"[{', '.join(f'{k}*w + {j}' for j in range(30))}]" for k in range(30))
     d = derive(Model.parse(f"param w\nM = [{rows}]\nloss L = sum(M**2)"))
-    assert d.text().count("…") == 30 and len(d.text(whole=True)) > 3 * len(d.text())
+    forward, backward = d.text().split("Backward pass")
+    # a long sum in the map, put together, written out and in the result: of what is abridged no closed form is sought
+    assert (forward.count("…"), backward.count("…")) == (27, 4) and len(d.text(whole=True)) > 3 * len(d.text())
