@@ -92,8 +92,9 @@ class Grader:
     def _by_last_values(self) -> list[Counting]:
         names = by_last_values(self.model)
         first = ", ".join(other for n, other in names.items() if n in self.model.last_values)
-        last = ", ".join(n for n in names if n in self.model.last_values)
-        says = f"{last}, which the model gives several values, is read as the last of them, and {first} as the first"
+        last = ", ".join(n for n in self.model.last_values if n in names.values())
+        says = f"{last}, which the model gives several values, is read as the last of them"
+        says += f", and {first} as the first" if first else ""
         return [Counting(names=names, says=says)] if names else []
 
     def _counted_by(self, lines: Sequence[Line]) -> list[str]:

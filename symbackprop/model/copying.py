@@ -12,7 +12,7 @@ from symbackprop.core.graph import Graph, Leaf, Node, dressed
 from symbackprop.core.indexing import getitem
 from symbackprop.core.loops import Loop
 from symbackprop.core.names import unplaced
-from symbackprop.core.shapes import Dim, evaluate_dim
+from symbackprop.core.shapes import Dim, dim_text, evaluate_dim
 from symbackprop.core.sizes import sized
 from symbackprop.model.model import Model
 
@@ -30,11 +30,12 @@ def copied(model: Model, sizes: Sizes | None = None, names: Mapping[str, str] | 
 
 
 def by_last_values(model: Model) -> dict[str, str]:
-    """Other names for what model text gives several values: the name itself for the last of them, h_1 for the first. A
-    parameter keeps its name."""
+    """Other names for what model text gives several values: the name itself for the last of them, h_1 for the first
+    where that is no step of a loop. A parameter keeps its name."""
     last = {n: other for n, other in model.last_values.items() if n not in model.targets()}
-    first = {n: f"{n}_1" for n in last if f"{n}_1" not in model.graph.names}
-    return first | {last[n]: n for n in first}
+    first = {n: f"{n}_1" for n in last if n in model.graph.names}
+    free = [n for n in last if first.get(n) not in model.graph.names]
+    return {n: first[n] for n in free if n in first} | {last[n]: n for n in free}
 
 
 def loop_dimensions(model: Model) -> tuple[str, ...]:
@@ -112,7 +113,10 @@ class Copy:
         scan = node.args[0]
         if scan.id not in self.results:
             self.results[scan.id] = self._unroll(scan, rows)
-        return self._named(node, self.results[scan.id][node.attr], rows, None)
+        copy = self._named(node, self.results[scan.id][node.attr], rows, None)
+        if (name := self.names.get(_last_name(node))) is not None:
+            self.graph.names.setdefault(name, copy)
+        return copy
 
     def _unroll(self, scan: Node, around: Mapping[int, Node]) -> list[Node]:
         """Every result of a loop as rows: its body once a step."""
@@ -152,6 +156,13 @@ class Copy:
         if name not in self.graph.names and row.name is None:
             self.graph.names[name] = self.graph.christen(name, row)
         return row
+
+
+def _last_name(row: Node) -> str:
+    """``h[T]``, what a loop has handed on at last; nothing of other results."""
+    loop: Loop = row.args[0].attr
+    leaf = loop.carry[row.attr] if row.attr < len(loop.carry) else None
+    return f"{unplaced(leaf.name)}[{dim_text(loop.end)}]" if leaf is not None and leaf.name else ""
 
 
 def step_name(name: str, step: int) -> str:

@@ -107,6 +107,15 @@ def test_a_name_with_several_values_may_mean_the_last(lines: str, verdicts: list
     assert [note.startswith("h, which the model gives several values") for note in found.notes] == [True] * noted
 
 
+def test_a_name_that_a_loop_hands_on_may_mean_its_last_value() -> None:
+    model = "dim T\ndata x: T, y\nparam w, v\nh = 0\nfor t in range(T):\n    h = tanh(w*h + x[t])\nloss L = (v*h - y)^2"
+    found = report(model, "dv = 2*(v*h - y)*h")
+    assert [i.verdict for i in found.items if i.given] == ["right"]
+    assert found.notes == ["h, which the model gives several values, is read as the last of them"]
+    found = report(model, "dv = 2*(v*h[T] - y)*h[T]")
+    assert [i.verdict for i in found.items if i.given] == ["right"]
+
+
 @pytest.mark.parametrize("own", ["q = (2 w^T a) a + a", "q = 2 (w^T/2) (2a) * a + a", "q = a - (-2 w^T a) a"])
 def test_a_number_times_a_row_is_a_row(own: str) -> None:
     """What a person calls q is read in one way, so that it has to be the right one."""

@@ -266,7 +266,7 @@ def test_a_second_value_in_a_loop_is_another_name() -> None:
     model = Model.parse(head + "    z = relu(z) + c[t]\n    z = 2*z\n    h[t] = z\nloss L = sum(z) + sum(h[T])")
     plain = head + "    z_2 = relu(z) + c[t]\n    z_3 = 2*z_2\n    h[t] = z_3\nloss L = sum(z_3) + sum(h[T])"
     assert to_text(model) == to_text(Model.parse(plain))
-    assert model.remarks[0].endswith("z has a value already: from line 6 on it is z_2")
+    assert model.remarks[0] == "<text>:6: z has a value already, from line 5: from here on it is z_2"
     with pytest.raises(ModelError, match="assigned twice"):
         Model.parse("data z[0]\n" + head + "    z = relu(z) + z[t-1]\n    h[t] = z\nloss L = sum(h[T])")
 

@@ -19,7 +19,7 @@ from symbackprop.core.facts import is_product, is_sum
 from symbackprop.core.graph import FLOAT, SEVERAL, Node
 from symbackprop.core.hazards import Hazards
 from symbackprop.core.loops import Loop, body_leaf, forward_rows, kept_for, make_scan, stack_of
-from symbackprop.core.maths import Item, Math, Num, Words
+from symbackprop.core.maths import Item, Math, Num, Sym
 from symbackprop.core.names import unplaced
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.registry import Cotangents, Op, Sample, register
@@ -226,7 +226,7 @@ def _infer_out(number: int, args: tuple[Node, ...]) -> tuple[Shape, str]:
 
 def _show_out(node: Node, args: Sequence[Math]) -> Math:
     loop: Loop = node.args[0].attr
-    name, last = Words(base(loop.results()[node.attr])), node.attr < len(loop.carry)
+    name, last = Sym(base(loop.results()[node.attr])), node.attr < len(loop.carry)
     return Item(name, (Num(loop.end),)) if last else name
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -32,13 +33,13 @@ from symbackprop.errors import (
     suggested,
 )
 from symbackprop.model.model import Model
-from symbackprop.model.names import check_notation
+from symbackprop.model.names import check_notation, python_name
 from symbackprop.model.text import dialect, tree, warnings
 from symbackprop.model.text.evaluate import Evaluator, evaluate
 from symbackprop.model.text.expressions import one_formula
 from symbackprop.model.text.known_numbers import numbered, short
 from symbackprop.model.text.layers import Layers, Parameters
-from symbackprop.model.text.loops import BodyScope, Carrying, runs_down, with_counter
+from symbackprop.model.text.loops import BodyScope, Carrying, runs_down, steps_read, with_counter
 from symbackprop.model.text.meant_lines import with_dimension, without_output
 from symbackprop.model.text.notation import ModelText
 from symbackprop.model.text.scope import PI, ModelScope, Scope
@@ -73,6 +74,12 @@ class Builder:
         self.errors = list(errors)
         self.unknown = set(unread)
         self.layers = Layers(self._declare_layer)
+        self.python = False  # whether the loop around is one of Python's
+        self.handed_on = self._find_handed_on()
+        self.results = {e.target.name for e in tree.equations(self.statements) if e.keyword != "let"}
+        self.results |= self.results_of_loops.keys()
+        self.defined = {name for s in tree.flat(self.statements) for name in tree.defined(s)}
+        self.begun = dict[str, str]()  # the steps of such names
         self.unbuilt = set[int]()  # the lines of statements that were left out, and of such that failed before them
 
     def _name_results(self) -> None:
@@ -93,6 +100,16 @@ class Builder:
         self.statements = [changed.get(k, s) for k, s in enumerate(self.statements) if s not in results.values()]
         self._find_last_results()
         self.has_loss = any(isinstance(s, tree.Equation) and s.keyword == "loss" for s in self.statements)
+
+    def _find_handed_on(self) -> dict[str, tree.For]:
+        """What one equation gives a name that has no steps of its own, and the first loop below that hands it on."""
+        given, found = Counter[str](), dict[str, tree.For]()
+        indexed = {to.name for s in tree.flat(self.statements) for to in tree.targets(s) if to.index is not None}
+        for s in self.statements:
+            if isinstance(s, tree.For):
+                found |= {name: s for name in _handed_on(s) if given[name] == 1 and name not in indexed | found.keys()}
+            given.update(name for inner in tree.flat([s]) for name in tree.defined(inner))
+        return found
 
     def _whole_loss(self, name: str, equations: Mapping[str, int]) -> str:
         """What adds to a loss below it, as ``total = loss + 0.1*sum(w**2)`` does, is the loss."""
@@ -154,6 +171,7 @@ class Builder:
                 self.scope = self.top
                 self.top.counters.clear()
                 self.top.locals.clear()
+                self.python = False
         elif isinstance(statement, tree.Equation):
             self._unknown_in(statement)
         failed = self.errors[-1].line if self.errors else 0
@@ -219,7 +237,8 @@ class Builder:
                 raise UsageError(f"{self.model.name} declares no function {name!r} to define."
                                  f"{did_you_mean(name, self.model.graph.functions)}")
         for name, keyword in self.results_of_loops.items():
-            getattr(self.model, keyword)(self.top.claim(self.top.another(name)), self.top.name(name))
+            row, free = self.top.name(name), name not in self.top.lines
+            getattr(self.model, keyword)(self.top.claim(name if free else self.top.another(name)), row)
         if all(isinstance(s, tree.Said) for s in self.statements):
             raise ModelError("the text is empty: declare data and parameters, then `loss L = …` or `output Y = …`")
         if self.model.loss_row is None and not self.model.output_rows:
@@ -229,7 +248,7 @@ class Builder:
         for line, said in (*first, *later):
             self.model.remark(f"{self.source}:{line}: {said}")
         self.model.results()
-        self.model.stacks = {name: loop.stack for name, loop in self.top.loops.items()}
+        self.model.stacks = {name: loop.stack for name, loop in self.top.loops.items() if name.isidentifier()}
 
     def _no_result(self) -> None:
         """Say of the last equation that nothing says what the result is, if there is one at all."""
@@ -343,13 +362,15 @@ class Builder:
                              "`output`", instead=[without_output])
         if s.target.index is None and self._is_updated(name, s.value):
             return self.scope.rename(s.keyword, name, self._value(s))
-        known = s.target.index is None and name in self.top.lines and self.scope is self.top
-        anew = known and (self.guesses or name in self.model.equations or name in tree.mentioned(s.value))
+        other = name in self.top.now and (s.keyword == "let" or name in self.top.families)
+        known = s.target.index is None and self.scope is self.top and (other or name in self.top.lines)
+        anew = known and (self.guesses or name in self.model.equations or name in self.top.now
+                          or name in tree.mentioned(s.value))
         if known and not anew and not self.scope.locals:
             if name in self.model.sizes and evaluate(s.value, self.top) == dim(name):
                 return self.top.remark(f"{name} is that dimension")  # N = X.shape[0] below X: N x D
-            other = (partial(_with_result, name, "L"),) if s.keyword == "loss" else ()
-            raise NameProblem(self.top.taken(name), instead=other)
+            instead = (partial(_with_result, name, "L"),) if s.keyword == "loss" else ()
+            raise NameProblem(self.top.taken(name), instead=instead)
         try:
             value = self._value(s)
         except ChoosesEntries as error:
@@ -360,8 +381,11 @@ class Builder:
         try:
             if anew:
                 self.top.rename(s.keyword, name, value)
+            elif plain and s.keyword == "let" and name in self.handed_on and self._begins(name, value):
+                return
             else:
                 self.scope.assign(s.keyword, s.target, value)
+                self.scope.now.pop(name if s.keyword != "let" else "", None)
         except ShapeError as error:
             raise error.about(s.value.place) from None
 
@@ -378,12 +402,13 @@ class Builder:
         return replace(s, value=tree.put(s.value, values))
 
     def _is_updated(self, name: str, value: tree.Expr) -> bool:
-        """Whether a line in a loop gives another value to what has one in it, or around it where that is unrolled."""
-        if any(name in own for own in self.scope.locals):
-            return bool(self.top.from_zero) and name in tree.mentioned(value)
-        repeated = self.scope is not self.top or self.scope.locals
-        return bool(repeated and name not in self.top.families and name in tree.mentioned(value)
-                    and self.scope.held(name))
+        """Whether a line in a loop gives another value to what has one in it, or around it where that is unrolled: in
+        loops of Python's whatever it is, in others one that is computed of it."""
+        own, held = any(name in own for own in self.scope.locals), bool(self.scope.held(name))
+        if isinstance(self.scope, BodyScope):
+            return held and (self.python or not own) and name not in self.scope.stepped
+        anew = self.scope.locals and name not in self.top.families and name in tree.mentioned(value)
+        return held and (self.python or bool(anew and not own))
 
     def _value(self, s: tree.Equation) -> Node:
         at, name = evaluator(self.scope), s.target.name
@@ -421,13 +446,32 @@ class Builder:
             raise NameProblem(f"the loop counter {s.variable!r} is already a name")
         if isinstance(s.start, tree.Call) and s.start.function == "range":
             raise counted_from_zero(s, s.start)
-        start, stop = (numbered(evaluate(bound, self.scope)) for bound in (s.start, s.stop))
+        start, stop = self._bounds(s)
+        around, self.python = self.python, s.by != 0
         if isinstance(start, sp.Integer) and isinstance(stop, sp.Integer):
             self.unroll(s, int(start), int(stop))
         elif abs(s.by) > 1:
             raise ModelError(f"a loop over a symbolic axis takes every step: write one over a slice, as in w[::{s.by}]")
         else:
             self.scan(s, start, stop)
+        self.python = around
+
+    def _bounds(self, s: tree.For) -> tuple[Any, Any]:
+        return numbered(evaluate(s.start, self.scope)), numbered(evaluate(s.stop, self.scope))
+
+    def _begins(self, name: str, row: Node) -> bool:
+        """Give what a loop below hands on the name of the value before its first step: ``h[0]``, where h[t] are the
+        steps. A result's name is that of the last one."""
+        family = self.top.another(name) if name in self.results else name
+        start, stop = self._bounds(self.handed_on[name])
+        if not _is_of_steps(start, stop) or (place := _before(start, stop)).is_negative:
+            return False
+        spelled = python_name(f"{family}[{place}]")
+        if spelled in self.defined and self.model.graph.names.get(spelled) is not row:
+            return False
+        self.begun[name] = family
+        self.top.now[name] = self.top.begin(family, place, row)
+        return True
 
     def _is_read_below(self, s: tree.For) -> bool:
         """Whether a name that a loop counts with is read below it."""
@@ -443,7 +487,7 @@ class Builder:
             raise ModelError(f"the loop over {s.variable} is too long to unroll: it is {count} statements, of at most "
                              f"{MAX_UNROLLED}; use a symbolic axis, 1..T")
         self.top.from_zero |= {s.variable} if s.from_zero else set()
-        rows = self._rows(s)
+        rows, own = self._rows(s), dict[str, str]()
         for k in numbers:
             self.top.counters[s.variable] = k
             self.scope.locals.append({})
@@ -452,12 +496,14 @@ class Builder:
             values = {name: tree.Name(other) for name, other in others.items()}
             for inner in s.body:
                 self.apply(tree.called_so(inner, values, others) if others else inner)
-            self.scope.locals.pop()
+            own = self.scope.locals.pop()
+        for name, other in own.items() if s.by else ():
+            self.scope.stands_for(name, other)
         self.top.counters.pop(s.variable, None)
         self.top.from_zero.discard(s.variable)
         if s.from_zero and not self.top.locals and [*sorted(numbers)] == [*range(1, len(numbers) + 1)]:
-            own = [e.target for e in tree.equations(s.body)]
-            self.top.listed |= {to.name: sorted(numbers) for to in own if to.index == tree.Name(s.variable)}
+            targets = [e.target for e in tree.equations(s.body)]
+            self.top.listed |= {to.name: sorted(numbers) for to in targets if to.index == tree.Name(s.variable)}
 
     def _rows(self, s: tree.For) -> set[str]:
         """What loops in the body of one of Python's give step by step, each step other ones."""
@@ -465,47 +511,25 @@ class Builder:
                  if isinstance(e, tree.Equation) and e.target.index == tree.Name(loop.variable))
         return {e.target.name for e in inner} - self.top.families.keys() - self.top.lines.keys()
 
-    def apart(self, s: tree.For) -> tuple[tree.For, dict[str, str]]:
-        """The loop with another name for each second value of one, which that stands for from there on."""
-        body, given, now = list[tree.Statement](), set[str](), dict[str, str]()
-        for e in s.body:
-            if isinstance(e, tree.Shared):
-                body.append(tree.called_so(e, {name: tree.Name(other) for name, other in now.items()}, {}))
-                continue
-            if not isinstance(e, tree.Equation) or self.scope is not self.top:
-                return s, {}
-            value, target = tree.renamed(e.value, now), e.target
-            if target.index is None and target.name in given and target.name not in _steps_read(s.body, s.variable):
-                now[target.name] = self.top.another(target.name)
-                self.top.remark(f"{target.name} has a value already: from line {e.line} on it is {now[target.name]}")
-                target = replace(target, name=now[target.name])
-            given.add(e.target.name)
-            body.append(replace(e, value=value, target=target))
-        return (replace(s, body=tuple(body)), now) if now else (s, {})
-
     def carried(self, s: tree.For, start: Any, stop: Any) -> tuple[tree.For, dict[str, str]]:
         """The loop with steps, h_2[t], of what it gives to a name that has a value before it and is read in it first:
         ``h = tanh(x[t] + h @ W)``; and what these are called."""
-        if not (isinstance(start, sp.Expr) and isinstance(stop, sp.Expr)):
+        if not _is_of_steps(start, stop):
             return s, {}
-        equations = [*tree.equations(s.body)]
-        plain = dict.fromkeys(e.target.name for e in equations if e.target.index is None)
-        read = _steps_read(equations, s.variable)
-        names = [name for name in plain if self.scope.held(name) and _is_read_first(name, equations)
-                 and name not in read]
+        names = [name for name in _handed_on(s) if self.scope.held(name)]
+        families = {name: self.begun.get(name) or self.top.another(name) for name in names}
         up = not runs_down(start, stop)
-        families = {name: self.top.another(name) for name in names}
         body = Carrying(families, tree.Name(s.variable), up, self.top.another).body(s.body)
-        for name, family in families.items():
-            begin = start - 1 if up else start + 1
-            self.top.families[family] = {begin: self.scope.held(name)}
+        for name in names:
+            if not self.begun.pop(name, ""):
+                self.scope.begins(families[name], _before(start, stop), name)
         return replace(s, body=tuple(body)) if names else s, families
 
     def scan(self, s: tree.For, start: Any, stop: Any) -> None:
         """The body once, as the body of a scan."""
         outside = self.scope
+        plain = dict.fromkeys(e.target.name for e in tree.equations(s.body) if e.target.index is None)
         s, carried = self.carried(s, start, stop)
-        s, now = self.apart(s)
         self.scope = body = BodyScope(outside, self.top, s, start, stop)
         try:
             for inner in s.body:
@@ -513,10 +537,15 @@ class Builder:
             self.scope = outside
             with located(f"{self.source}:{s.line}"):
                 body.close()
-            self.top.now |= now
-            self.model.last_values |= now
-            for name, family in carried.items():
-                outside.rename("let", name, outside.loops[family].at(stop, family))
+            for name in plain:
+                family = carried.get(name) or body.now.get(name, name)
+                if family in outside.loops and (s.by or name in carried):
+                    last = outside.end(name, family, stop)
+                    if name in carried and outside is self.top:
+                        self.model.remark(f"{self.source}:{s.line}: {name} is {family}[{s.variable}] in this loop, and "
+                                          f"{last} below it")
+                elif family in outside.loops and family != name:
+                    outside.stands_for(name, family)
         except ShapeError as error:
             error.message += body.begun_with_numbers()
             error.args = (error.message,)
@@ -550,17 +579,29 @@ def _least(s: tree.Statement) -> int:
     return 1
 
 
+def _handed_on(s: tree.For) -> list[str]:
+    """The names that each step of a loop reads before it gives them a value."""
+    equations = [*tree.equations(s.body)]
+    plain = dict.fromkeys(e.target.name for e in equations if e.target.index is None)
+    read = steps_read(equations, s.variable)
+    return [name for name in plain if _is_read_first(name, equations) and name not in read]
+
+
+def _is_of_steps(start: Any, stop: Any) -> bool:
+    """Whether bounds are those of a loop over a symbolic axis."""
+    bounds = [bound for bound in (start, stop) if isinstance(bound, sp.Expr)]
+    return len(bounds) == 2 and not all(bound.is_Integer for bound in bounds)
+
+
+def _before(start: sp.Expr, stop: sp.Expr) -> sp.Expr:
+    """The place before the first step."""
+    return start + 1 if runs_down(start, stop) else start - 1
+
+
 def _is_read_first(name: str, equations: Sequence[tree.Equation]) -> bool:
     """Whether equations read a name before they give it a value."""
     first = next(k for k, e in enumerate(equations) if e.target.name == name)
     return any(name in tree.mentioned(e.value) for e in equations[: first + 1])
-
-
-def _steps_read(statements: Sequence[tree.Statement], counter: str) -> set[str]:
-    """The names of which equations read entries that a loop counts."""
-    return {part.base.name for e in statements if isinstance(e, tree.Equation) for part in tree.all_parts(e.value)
-            if isinstance(part, tree.Index) and isinstance(part.base, tree.Name)
-            and counter in tree.mentioned(tree.Tuple(part.items))}
 
 
 def _reads(s: tree.Statement) -> Iterator[str]:

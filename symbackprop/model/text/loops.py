@@ -37,7 +37,7 @@ class BodyScope(Scope):
         self.symbol, self.python = dim(s.variable), s.by != 0
         self.reverse, self.first, self.last = _bounds(start, stop)
         self.length = apart(self.last, self.first) + 1
-        self.assigned = tree.given(s.body)
+        self.assigned, self.stepped = tree.given(s.body), steps_read(s.body, s.variable)
         self.rows: dict[str, Node] = {}
         self.carry: dict[str, tuple[Node, Node]] = {}
         self.kept: dict[tuple[str, int], str] = {}  # what values of steps further back are called
@@ -48,9 +48,8 @@ class BodyScope(Scope):
 
     # -- names
     def own(self, name: str) -> Node | None:
-        if name in self.loops:
-            return self.loops[name].stack()
-        return self.rows.get(self.now.get(name, name))
+        name = self.now.get(name, name)
+        return self.loops[name].stack() if name in self.loops else self.ends.get(name, self.rows.get(name))
 
     def another(self, name: str) -> str:
         return self.top.another(name)
@@ -58,6 +57,14 @@ class BodyScope(Scope):
     def define(self, keyword: str, name: str, row: Node) -> str:
         self.rows[self.claim(name)] = self._named(name, row)
         return name
+
+    def rename(self, keyword: str, name: str, row: Node) -> None:
+        super().rename(keyword, name, row)
+        if name in self.now:
+            self.top.tell_renamed(name, self.now[name])
+
+    def begins(self, family: str, place: sp.Expr, name: str) -> None:
+        self.top.families[family] = {place: self.held(name)}
 
     def beyond(self, name: str) -> Node | sp.Expr:
         if name == self.counter:
@@ -87,7 +94,7 @@ class BodyScope(Scope):
         indexed = target.index is not None and self.counter in tree.mentioned(target.index)
         if indexed and self._place(target.index, target.name) != self.symbol:
             raise ModelError(f"the loop assigns {target.name}[{self.counter}], nothing before or after it")
-        again = self.counters or (self.python and any(target.name in s.loops for s in (self.outside, self.top)))
+        again = self.counters or self.python
         if target.index is None and again and target.name in self.top.lines and target.name not in self.rows:
             self.now[target.name] = self.rounds[target.name] = self.define(keyword, self.another(target.name), row)
             if not self.counters:
@@ -281,14 +288,15 @@ class BodyScope(Scope):
         leaves = [leaf for leaf, _ in self.carry.values()]
         elements = [leaf for leaf, _ in self.sequences.values()]
         args = [row for _, row in (*self.carry.values(), *self.sequences.values())]
-        moving = {name: row for name, row in self.rows.items() if self.varies(row)}
+        rows = {**self.rows, **self.ends}
+        moving = {name: row for name, row in rows.items() if self.varies(row)}
         scan, copies = open_loop(
             self.graph, self.length, leaves, elements, carried, list(moving.values()), args, self.reverse, self.counter,
             self.first,
         )
-        for row in copies:
-            stack_of(scan, row)  # what is declared belongs to the loop, whoever reads it
-        closed = {**self.rows, **dict(zip(moving, copies, strict=True))}
+        closed = {**rows, **dict(zip(moving, copies, strict=True))}
+        for name in [name for name in self.rows if name in moving]:
+            stack_of(scan, closed[name])  # what is declared belongs to the loop, whoever reads it
         places = {name: k for k, name in enumerate(self.carry)}
         for name, row in closed.items():
             self.outside.loops[name] = LoopResult(scan, row, self.first, self.last, places.get(name), name in moving)
@@ -305,6 +313,13 @@ class BodyScope(Scope):
                 initial = self._initial(name, begin)
                 if (initial.shape, initial.kind) == (row.shape, row.kind):
                     self._carried(name)
+
+
+def steps_read(statements: Sequence[tree.Statement], counter: str) -> set[str]:
+    """The names of which equations read entries that a loop counts."""
+    return {part.base.name for e in statements if isinstance(e, tree.Equation) for part in tree.all_parts(e.value)
+            if isinstance(part, tree.Index) and isinstance(part.base, tree.Name)
+            and counter in tree.mentioned(tree.Tuple(part.items))}
 
 
 @lru_cache(1 << 12)

@@ -64,7 +64,6 @@ class _Counting:
         self.given = set[str]()  # the names so far
         self.stacks = set[str]()  # of which loops above give the steps, h[t]
         self.stepped = set[str]()  # of which there are steps, h[0]
-        self.ends: dict[str, tree.Expr] = {}  # of names of loops above that are no lists: their last steps
         self.firsts: dict[str, int] = {}  # of the states how many stand in front of the first step
         self.sizes: dict[str, tree.Expr] = {}  # what names are that have a size
         self.rows: dict[str, tree.Tuple] = {}  # the sizes of a row of what is made in several
@@ -90,7 +89,6 @@ class _Counting:
             elif isinstance(s, tree.Equation):
                 begun, value = self.in_front(s), self.from_zero(s.value)
                 yield begun if value is s.value else replace(begun, value=value)
-                self.ends.pop(s.target.name, None)
                 self.given.add(s.target.name)
                 self.stepped |= {s.target.name} if s.target.index is not None else set()
             elif isinstance(s, tree.For):  # in which nothing is told
@@ -179,13 +177,11 @@ class _Counting:
     def from_zero(self, expr: tree.Expr) -> tree.Expr:
         """An expression that reads what is collected: all of it is an array, of which an entry is taken, and Python's
         sum is of its entries."""
-        if not self.stacks and not self.ends:
+        if not self.stacks:
             return expr
         match expr:
             case tree.Call("stack", (tree.Name(name) as whole,), ()) if name in self.stacks:
                 return self.from_zero(whole)  # which are stacked already
-            case tree.Name(name) if name in self.ends:
-                return tree.Index(expr, (self.ends[name],), place=expr.place)
             case tree.Name(name) if name in self.rounds and name in self.collected:
                 first = tree.Index(tree.Index(expr, (tree.ZERO,)), (tree.Word(None),))
                 return tree.Call("concat", (expr, first), (), place=expr.place)
@@ -238,7 +234,7 @@ class _Counting:
 
     def loop(self, s: tree.For) -> tree.For:
         """A loop, from 1 where it counts from 0, and what it collects."""
-        step, known = tree.Name(s.variable), self.given - self.ends.keys()
+        step = tree.Name(s.variable)
         s = replace(s, start=_in_numbers(s.start, self.sizes), stop=_in_numbers(s.stop, self.sizes))
         s = replace(s, body=tuple([self._at_its_step(e, step) for e in s.body]))
         own = {e.target.name for e in tree.equations(s.body) if e.target.index == step}
@@ -250,8 +246,6 @@ class _Counting:
             keyed = self.dicts - self.states if _first_counted(s) else set[str]()  # by the steps, from 1
             own -= keyed
             s = self._from_one(s, own, self.states | keyed)
-            if not isinstance(s.start, tree.Call):
-                self.ends |= dict.fromkeys({*_own_names(s.body)} - known, s.stop)
         if not isinstance(s.start, tree.Call):
             end = s.start if s.by < 0 else s.stop
             steps = int(end.value) if isinstance(end, tree.Number) else 0
@@ -408,18 +402,6 @@ def _filled(statements: Sequence[tree.Statement], more: bool = False) -> Iterato
             names = [e.target.name for e in tree.equations(loop.body) if e.target.index == step]
             yield from ((name, _one_more(loop.stop) if more else loop.stop) for name in names
                         if not more or name in ends)
-
-
-def _own_names(body: Sequence[tree.Statement]) -> Iterator[str]:
-    """The names of a step that carry nothing on: they have a value before they are read."""
-    read = set[str]()
-    for e in body:
-        if isinstance(e, tree.Equation):
-            read.update(tree.mentioned(e.value))
-            if e.target.index is None and e.target.name not in read:
-                yield e.target.name
-        else:
-            read.update(name for inner in tree.equations([e]) for name in tree.mentioned(inner.value))
 
 
 def _first_counted(s: tree.For) -> int | None:

@@ -55,6 +55,8 @@ class LoopResult:
         end = self.first if self.scan.attr.reverse else self.last
         if self.place is not None and same(place, end):
             return self.scan.graph.result(self.scan, self.place)
+        if not self.varies and same(place, end):
+            return self.row
         index = sp.expand(place - self.first)
         if index.is_negative or (self.last - place).is_negative:
             last = [f"{name}[{dim_text(self.last)}]"] if place == -1 else []
@@ -83,6 +85,7 @@ class Scope:
         self.loops: dict[str, LoopResult] = {}
         self.lists = set[str]()
         self.now: dict[str, str] = {}  # what names that have another value stand for
+        self.ends: dict[str, Node] = {}  # what loops have given names at last, ``h[T]``
         self.rounds: dict[str, str] = {}  # what names are called that loops of numbers around a loop give each time
 
     def noise(self, place: Place, shape: Shape) -> Node | None:
@@ -111,8 +114,8 @@ class Scope:
         for scope in reversed(self.locals):
             if name in scope:
                 return scope[name]
-        known = name not in self.loops and self.own(name) is not None
-        return self.now.get(name, name) if known else ""
+        now = self.now.get(name, name)
+        return now if now not in self.loops and self.own(name) is not None else ""
 
     def define(self, keyword: str, name: str, row: Node) -> str:
         """A row under a name that is free; the name."""
@@ -124,12 +127,22 @@ class Scope:
 
     def rename(self, keyword: str, name: str, row: Node) -> None:
         """Another value for a name: it is a name of its own, which the old one stands for from here on."""
-        own = next((scope for scope in reversed(self.locals) if name in scope), None)
-        other = self.define(keyword, self.another(name), row)
-        if own is not None:
-            own[name] = other
-        else:
-            self.now[name] = other
+        self.stands_for(name, self.define(keyword, self.another(name), row))
+
+    def begins(self, family: str, place: sp.Expr, name: str) -> None:
+        """The steps of a loop begin with what is called so by now."""
+        raise NotImplementedError
+
+    def end(self, name: str, family: str, stop: sp.Expr) -> str:
+        """From here on a name stands for what a loop has given a family at last; how that is written."""
+        last = f"{family}[{dim_text(stop)}]"
+        self.ends[last] = self.loops[family].at(stop, family)
+        self.stands_for(name, last)
+        return last
+
+    def stands_for(self, name: str, other: str) -> None:
+        """From here on a name is that other one."""
+        next((scope for scope in reversed(self.locals) if name in scope), self.now)[name] = other
 
     # -- values
     def name(self, name: str) -> Node | sp.Expr:
@@ -145,7 +158,8 @@ class Scope:
         """``h[2]`` of the family h, ``h[T]`` of the loop that computes h."""
         if self.from_zero and any(name in own for own in (*self.locals, self.rounds)):
             return None  # as Python has no families
-        family, loop = self.families.get(name), self.loops.get(self.now.get(name, name))
+        now = self.now.get(name, name)
+        family, loop = self.families.get(name) if name not in self.now else None, self.loops.get(now)
         if len(items) != 1 or isinstance(items[0], tree.Slice) or (family is None and loop is None):
             return None
         place = evaluate(items[0], self)
@@ -242,6 +256,8 @@ class ModelScope(Scope):
         name = self.now.get(name, name)
         if name in self.others:
             return self.others[name]
+        if name in self.ends:
+            return self.ends[name]
         if name not in self.graph.names and name in self.loops:
             return self.model.let(name, self.loops[name].stack())
         return self.graph.names.get(name)
@@ -278,11 +294,16 @@ class ModelScope(Scope):
     def rename(self, keyword: str, name: str, row: Node) -> None:
         super().rename(keyword, name, row)
         if name in self.now:
-            self.model.last_values[name] = other = self.now[name]
-            self.tell_renamed(name, other)
+            self.tell_renamed(name, self.now[name])
+
+    def stands_for(self, name: str, other: str) -> None:
+        super().stands_for(name, other)
+        if name in self.now:
+            self.model.last_values[name] = self.now[name]
 
     def tell_renamed(self, name: str, other: str) -> None:
-        self.remark(f"{name} has a value already, from line {self.lines[name]}: from here on it is {other}")
+        where = f", from line {self.lines[name]}" if name in self.lines else ""
+        self.remark(f"{name} has a value already{where}: from here on it is {other}")
 
     def define(self, keyword: str, name: str, row: Node) -> str:
         getattr(self.model, keyword)(self.claim(name), row)
@@ -294,6 +315,17 @@ class ModelScope(Scope):
             return
         define: Callable[[str, Node], Node] = getattr(self.model, keyword)
         define(self.claim_target(target), row)
+
+    def begin(self, base: str, place: sp.Expr, row: Node) -> str:
+        """Give ``base[place]``, with which the steps of a loop begin, a value; how it is spelled."""
+        if not self._is_called_so(base, place, row):
+            self.define("let", self.register(base, place), row)
+        return self.families[base][place]
+
+    def begins(self, family: str, place: sp.Expr, name: str) -> None:
+        row = self.name(name)
+        assert isinstance(row, Node)
+        self.begin(family, place, row)
 
     def _is_called_so(self, base: str, index: sp.Expr, row: Node) -> bool:
         """Whether a value has the name of ``base[index]`` already, as in ``h[0] = h0``: it is that."""

@@ -1,0 +1,100 @@
+"""Loops of Python, made at random, against Python: what a name is below loops, in loops in loops, and given anew."""
+
+import random
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symbackprop.model import Model
+from symbackprop.model.text.write import to_text
+from tests.core.helpers import value
+
+HEAD = "dim T, N, H\ndata X: T x H, c: N\nparam w, v, u: H, h0, b\n"
+SIZES = {"T": 4, "N": 2, "H": 5}
+SHAPES: dict[str, tuple[int, ...]] = {"X": (4, 5), "c": (2,), "w": (), "v": (), "u": (5,), "h0": (), "b": ()}
+NAMES, BEGIN = ("h", "g", "s"), ("h0", "0", "w*v", "np.tanh(h0)", "1.5")
+OVER = {"range(T)": "X[{}, 0]", "reversed(range(T))": "X[{}, 1]", "range(N)": "c[{}]", "range(3)": "u[{}]"}
+
+
+class Programs:
+    """Lines of Python that compute ``loss`` of names which they begin with."""
+
+    def __init__(self, seed: int) -> None:
+        self.random, self.entries = random.Random(seed), list[str]()
+
+    def program(self) -> str:
+        first = self.random.sample(NAMES, self.random.randint(1, 3))
+        lines = [f"{name} = {self.random.choice(BEGIN)}" for name in first]
+        given, block = self.block(first, 2)
+        return "\n".join([*lines, *block, f"loss = {' + '.join(given)}"])
+
+    def block(self, known: Sequence[str], depth: int) -> tuple[list[str], list[str]]:
+        """The names known behind it, and its lines; what loops give a name first is read in them alone."""
+        known, lines = [*known], list[str]()
+        for _ in range(self.random.randint(1, 3)):
+            if depth and self.random.random() < 0.5:
+                lines += self.loop(known, depth)
+                continue
+            name = self.random.choice(NAMES)
+            sign = self.random.choice(["=", "=", "+=", "*="]) if name in known else "="
+            lines.append(f"{name} {sign} {self.formula(known, 2)}")
+            known = [*dict.fromkeys([*known, name])]
+        return known, lines
+
+    def loop(self, known: Sequence[str], depth: int) -> list[str]:
+        counter, over = f"i{depth}", self.random.choice([*OVER])
+        self.entries.append(OVER[over].format(counter))
+        _, body = self.block(known, depth - 1)
+        self.entries.pop()
+        return [f"for {counter} in {over}:", *[f"    {line}" for line in body]]
+
+    def formula(self, known: Sequence[str], depth: int) -> str:
+        kind = self.random.random()
+        if not depth or kind < 0.3:
+            return self.random.choice([*known, *self.entries, "w", "v", "h0", "u[1]", "0.5"])
+        if kind < 0.6:
+            return f"np.tanh({self.formula(known, depth - 1)})"
+        sign = self.random.choice("+-*")
+        return f"({self.formula(known, depth - 1)} {sign} {self.formula(known, depth - 1)})"
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_a_random_program_computes_what_python_computes(seed: int) -> None:
+    program, rng = Programs(seed).program(), np.random.default_rng(seed)
+    given: dict[str, Any] = {name: rng.normal(size=shape) / 2 for name, shape in SHAPES.items()}
+    model = Model.parse(HEAD + program)
+    assert model.loss_row is not None
+    names = {**given, **SIZES, "np": np}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # squares of squares
+        exec(program, names)
+        found = value(model.loss_row, **{name: given[name] for name in model.leaves()})
+    np.testing.assert_allclose(found, names["loss"], rtol=1e-9)
+
+
+@pytest.mark.parametrize(("lines", "written"), [
+    ("s = w\nfor t in range(T):\n    s = tanh(s*X[t, 0])\nloss L = s**2",
+     "s[0] = w\nfor t in 1..T:\n    s[t] = tanh(s[t-1] * X[t][0])\nloss L = s[T]**2\n"),
+    ("h = h0\nfor t in 1..T:\n    h = tanh(h*X[t, 0])\nloss L = h**2",
+     "for t in 1..T:\n    h[t] = tanh(h[t-1] * X[t][0])\nloss L = h[T]**2\n"),
+    ("h = w\nfor t in reversed(range(T)):\n    h = h*X[t, 0]\nh = tanh(h)\nloss L = h**2",
+     "h[T + 1] = w\nfor t in T..1:\n    h[t] = h[t+1] * X[t][0]\nh_2 = tanh(h[1])\nloss L = h_2**2\n"),
+    ("g = w\ng = g*v\nfor t in range(T):\n    g = g*X[t, 0]\nloss L = g**2",
+     "g = w\ng_2 = g * v\ng_3[0] = g_2\nfor t in 1..T:\n    g_3[t] = g_3[t-1] * X[t][0]\nloss L = g_3[T]**2\n"),
+    ("h = u\nfor t in range(T):\n    h = h*X[t]\nloss L = h[0] + sum(h)",  # of which h0 is another
+     "h = u\nh_2[0] = h\nfor t in 1..T:\n    h_2[t] = h_2[t-1] * X[t]\nloss L = h_2[T][0] + sum(h_2[T])\n"),
+    ("z = u\nfor t in range(T):\n    z = z*X[t]\nloss L = z[0] + sum(z)",  # its first entry, not its first step
+     "z[0] = u\nfor t in 1..T:\n    z[t] = z[t-1] * X[t]\nloss L = z[T][0] + sum(z[T])\n"),
+    ("loss = 0\nfor t in range(T):\n    loss += X[t, 0]*w\nloss = loss/T",
+     "loss_2[0] = 0\nfor t in 1..T:\n    loss_2[t] = loss_2[t-1] + X[t][0] * w\nloss loss = loss_2[T] / T\n"),
+    ("for t in range(T):\n    for i in range(N):\n        z = X[t, 0]*c[i]*w\nloss L = z**2",
+     "for t in 1..T:\n    for i in 1..N:\n        z[i] = X[t][0] * c[i] * w\n    t1[t] = z[N]\nloss L = t1[T]**2\n"),
+])
+def test_steps_have_the_name_that_a_loop_hands_on(lines: str, written: str) -> None:
+    model = Model.parse(HEAD + lines)
+    text = to_text(model).split("\n", 4)[-1]
+    assert text.removeprefix("param w, v, u: H, h0, b\n").removeprefix("h0, b\n") == written
+    assert to_text(Model.parse(to_text(model))) == to_text(model)
