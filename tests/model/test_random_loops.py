@@ -3,11 +3,13 @@
 import random
 import warnings
 from collections.abc import Sequence
+from textwrap import dedent
 from typing import Any
 
 import numpy as np
 import pytest
 
+from symbackprop.errors import ModelError
 from symbackprop.model import Model
 from symbackprop.model.text.write import to_text
 from tests.core.helpers import value
@@ -98,3 +100,74 @@ def test_steps_have_the_name_that_a_loop_hands_on(lines: str, written: str) -> N
     text = to_text(model).split("\n", 4)[-1]
     assert text.removeprefix("param w, v, u: H, h0, b\n").removeprefix("h0, b\n") == written
     assert to_text(Model.parse(to_text(model))) == to_text(model)
+
+
+ENTRIES = {
+    "an entry of an array in a loop": "q = u * 1.0\nfor x in X:\n    q = q * w\n    q[1] += x[0]\nloss = np.sum(q * a)",
+    "in a loop in it": """
+        q = u * 1.0
+        for t in range(T):
+            for i in range(N):
+                q = q * 0.5
+                q[-1] = X[t, 0] * c[i]
+        loss = np.sum(q * a)""",
+    "what is filled": "A = np.zeros(T)\nfor t in reversed(range(T)):\n    A[t] += X[t, 0] * w\nloss = np.sum(A**2)",
+    "under a condition": """
+        A = np.zeros(T)
+        for t in range(T):
+            if X[t, 0] > 0:
+                A[t] += w
+        loss = np.sum(A**2)""",
+    "lists that are begun anew in each step": """
+        hs, loss = [], 0.0
+        for t in range(T):
+            hs = []
+            for i in range(N):
+                hs.append(w * X[t, 0] * c[i])
+            loss += np.sum(np.array(hs)**2)""",
+    "numbers and arrays under one condition": """
+        s = 0.0
+        q = np.ones(H)
+        if w > 0.1:
+            s += v
+        else:
+            q *= u
+        loss = s + np.sum(q)""",
+    "that turned copies keep": "q = np.flip(u).copy()\nif w > 0:\n    q += a\nloss = np.sum(q * u)",
+}
+
+
+@pytest.mark.parametrize("lines", ENTRIES.values(), ids=ENTRIES)
+def test_what_lines_change_has_the_value_that_python_gives_it(lines: str) -> None:
+    rng = np.random.default_rng(5)
+    given: dict[str, Any] = {name: rng.normal(size=shape) / 2 for name, shape in {**SHAPES, "a": (5,)}.items()}
+    model = Model.parse(f"{HEAD}param a: H\n{dedent(lines)}")
+    assert model.loss_row is not None
+    names = {**given, **SIZES, "np": np}
+    exec(dedent(lines), names)
+    found = value(model.loss_row, **{name: given[name] for name in model.leaves()})
+    np.testing.assert_allclose(found, names["loss"], rtol=1e-12)
+
+
+@pytest.mark.parametrize(("lines", "name"), [
+    ("p = np.flip(u)\np += 1\nloss = np.sum(u * p)", "u is changed here with p"),
+    ("p = v * u\nif w > 0:\n    p = u\np += 1\nloss = np.sum(u * p)", "u is changed here with p"),
+    ("p = v * u\nif w > 0:\n    p = u[::-1]\n    p *= 2\nloss = np.sum(u * p)", "u is changed here"),
+    ("h = v * u\ng = v\nif w > 0:\n    g = h\n    h += 1\nloss = np.sum(g * h)", "h is changed here"),
+])
+def test_what_is_changed_under_another_name_is_refused(lines: str, name: str) -> None:
+    with pytest.raises(ModelError, match=name):
+        Model.parse(HEAD + lines)
+
+
+@pytest.mark.parametrize("loops", [
+    "for i in range(3):\n    for j in range(3):\n        hs.append(w*i + v*j)",
+    "for i in range(3):\n    for j in range(N):\n        hs.append(w*i + v*c[j])",
+    "for i in range(T):\n    hs.append(X[i, 0])\nfor i in range(T):\n    hs.append(w)",
+    "for i in range(N):\n    for j in range(3):\n        hs.append(w)\n    hs.append(v)",
+    "for i in range(T):\n    hs.append(w)\n    hs.append(X[i, 0])",
+])
+def test_a_list_that_is_filled_in_several_places_is_refused(loops: str) -> None:
+    """The last of them alone was what the list held."""
+    with pytest.raises(ModelError, match=r"<text>:\d+: syntax error: a list is filled in one loop, an entry a step"):
+        Model.parse(f"{HEAD}hs = []\n{loops}\nloss = np.sum(hs)")

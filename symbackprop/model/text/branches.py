@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 
 from symbackprop.model.text import tree
+from symbackprop.model.text.in_place import tied
 from symbackprop.model.text.tokens import problem
 from symbackprop.records import record
 
@@ -23,6 +24,7 @@ class Branch:
     values: Mapping[tree.Target, tree.Expr] = field(default_factory=dict)
     keywords: Mapping[tree.Target, str] = field(default_factory=dict)
     changes: tuple[str, ...] = ()
+    tied: Container[str] = ()  # what is changed under several names
     raises: bool = False  # so that what is computed is what the other one says
 
     @property
@@ -36,7 +38,7 @@ class Branch:
     def only(self, names: Container[str]) -> Branch:
         """The branch without what is read in it alone, all but these names."""
         kept = {to: value for to, value in self.values.items() if to.name in names and to.name != CONTINUE}
-        return Branch(kept, self.keywords, self.changes, self.raises)
+        return replace(self, values=kept)
 
 
 def branch(body: Sequence[tree.Statement]) -> Branch:
@@ -51,7 +53,10 @@ def branch(body: Sequence[tree.Statement]) -> Branch:
         indexed = s.target.index is not None
         values[s.target] = names.give(s.target.name, s.value, s.line)
         keywords[s.target] = s.keyword if s.keyword != "let" else keywords.get(s.target, "let")
-    return Branch(values, keywords, tuple([name for s in body if isinstance(s, tree.Equation) for name in s.changes]))
+    equations = [s for s in body if isinstance(s, tree.Equation)]
+    together = tied(equations)
+    changes = dict.fromkeys([*[name for e in equations for name in e.changes], *sorted(together)])
+    return Branch(values, keywords, tuple(changes), together)
 
 
 class Values(dict[str, tree.Expr]):
@@ -109,15 +114,25 @@ def joined(line: int, condition: tree.Expr, then: Branch, other: Branch, begins:
     if then.returns != other.returns and not (then.raises or other.raises):
         raise problem("where the condition does not hold nothing is returned: `return …` stands there too", line)
 
-    def value(target: tree.Target) -> tree.Expr:
+    def sides(target: tree.Target) -> tuple[tree.Expr, ...]:
         has = [side for side in (then, other) if not side.raises and (
             target in side.values or target.index is not None or not begins(target.name))]
-        sides = [side.values.get(target, _before(target)) for side in has]
-        return tree.Call(CHOICE, (condition, *sides), (), place=condition.place) if sides[1:] else sides[0]
+        return tuple([side.values.get(target, _before(target)) for side in has])
 
-    targets, changes = dict.fromkeys([*then.values, *other.values]), (*then.changes, *other.changes)
+    def equation(target: tree.Target) -> tree.Equation:
+        both = sides(target)
+        value = tree.Call(CHOICE, (condition, *both), (), place=condition.place) if both[1:] else both[0]
+        return tree.Equation(line, keywords[target], target, value, changes(target), both)
+
+    targets = dict.fromkeys([*then.values, *other.values])
+    names = {target.name for target in targets}
+
+    def changes(target: tree.Target) -> tuple[str, ...]:
+        return tuple([name for side in (then, other) for name in side.changes
+                      if name == target.name or name not in names or name in side.tied])
+
     read = [to for to in targets if to.name in (RETURN, RESULT)] if then.returns else targets  # below
-    return [tree.Equation(line, keywords[target], target, value(target), changes) for target in read]
+    return [equation(target) for target in read]
 
 
 def _before(target: tree.Target) -> tree.Expr:

@@ -15,7 +15,7 @@ from symbackprop.errors import Meant, ModelError, NameProblem, Place, SyntaxProb
 from symbackprop.model.text import tree
 from symbackprop.model.text.brackets import unclosed
 from symbackprop.model.text.calls import NUMPY, Callee, callee, function_names, is_numpys, refuse_impossible
-from symbackprop.model.text.expressions import FORWARD, one_formula
+from symbackprop.model.text.expressions import one_formula
 from symbackprop.model.text.meant_lines import (
     DECLARED,
     JOINED,
@@ -148,7 +148,7 @@ def _of_library(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], val
 
 def _of_array(expr: tree.Member, args: tuple[tree.Expr, ...], names: Container[str], values: bool,
               tell: Callable[[str], None]) -> tree.Expr:
-    if expr.name == FORWARD:
+    if expr.name == tree.FORWARD:
         return functional(expr)
     changed = _changed(expr, names)
     if changed is not None:
@@ -505,7 +505,7 @@ def made(expr: tree.Expr) -> tuple[str, tuple[tree.Expr, ...], Mapping[str, tree
 def functional(expr: tree.Member) -> tree.Member:
     """``nn.ReLU()(x)`` as ``nn.functional.relu(x)``; what calls no layer as it is."""
     made, args = expr.base, expr.args
-    if expr.name != FORWARD or args is None or not isinstance(made, (tree.Call, tree.Member)):
+    if expr.name != tree.FORWARD or args is None or not isinstance(made, (tree.Call, tree.Member)):
         return expr
     name, own = (made.function if isinstance(made, tree.Call) else made.name), made.args or ()
     if name in NO_FUNCTIONS:

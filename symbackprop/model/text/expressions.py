@@ -61,7 +61,6 @@ COMPARISONS = ("<", "<=", ">", ">=", "==", "!=", "~=")
 TRANSPOSES = (".T", "'", "ᵀ")
 BARS = ("|", "||", "‖")
 ORDERS = {"1": tree.ONE, "2": tree.Number(sp.Integer(2)), "inf": tree.Name("inf"), "F": None}
-FORWARD = "forward"  # what calls a layer of PyTorch's
 WORDS = {"True": True, "False": False, "None": None}
 _LARGEST = 308
 MAX_FLOAT = sp.Rational(2**1024 - 2**970)
@@ -320,8 +319,8 @@ def _postfix(c: Cursor, transposes: Sequence[str] = TRANSPOSES) -> tree.Expr:
             args, options = _arguments(c, name) if c.accept("(") else (None, ())
             body = lambdas.resolved(tree.Member(body, name, args, options, place=c.since(first)))
         elif c.accept("("):
-            args, options = _arguments(c, FORWARD)
-            forward = tree.Member(body, FORWARD, args, options, place=c.since(first))
+            args, options = _arguments(c, tree.FORWARD)
+            forward = tree.Member(body, tree.FORWARD, args, options, place=c.since(first))
             body = forward if _is_layer(body) else lambdas.called(body, args, options, c.since(first))
         else:
             c.take()

@@ -17,7 +17,7 @@ from symbackprop.model.text import classes, lambdas, tree
 from symbackprop.model.text.branches import CHOICE, MAX_NODES, RETURN, Values, decided, holds, is_word
 from symbackprop.model.text.classes import Class
 from symbackprop.model.text.dialect import distribution
-from symbackprop.model.text.expressions import FORWARD, WORDS, expression, formula_of
+from symbackprop.model.text.expressions import WORDS, expression, formula_of
 from symbackprop.model.text.imports import imported, named
 from symbackprop.model.text.in_place import changed_parameters, names_of
 from symbackprop.model.text.keys import Keys, folded, is_dict
@@ -87,7 +87,7 @@ class Helpers:
         made = [token for line in self.lines for token, equal, of in zip(line.tokens, line.tokens[1:], line.tokens[2:],
                 strict=False) if equal.is_sign("=") and of.text in self.classes]
         for name in made:
-            found.setdefault(FORWARD, []).extend(found.get(name.text, ()))
+            found.setdefault(tree.FORWARD, []).extend(found.get(name.text, ()))
         return {name: places for name, places in found.items() if name != _MADE}
 
     @cached_property
@@ -172,7 +172,7 @@ class Helpers:
             read = {*tree.mentioned(value)}
             changed = [attribute for attribute in own if f"self_{attribute}" in read]
             self.changing |= dict.fromkeys([called[method]] * bool(changed), "".join(changed[:1]))
-        self.known |= {name: self.known[called[FORWARD]]} if FORWARD in called else {}
+        self.known |= {name: self.known[called[tree.FORWARD]]} if tree.FORWARD in called else {}
         self.values.clear()
         return body
 

@@ -10,7 +10,6 @@ from itertools import count
 from typing import TypeAlias
 
 from symbackprop.model.text import tree
-from symbackprop.model.text.expressions import FORWARD
 from symbackprop.patterns import lazy
 
 Part: TypeAlias = tuple[int, tuple[tree.Expr, ...]]  # which numbers, and the entries of them; none are all
@@ -20,6 +19,7 @@ _VIEWS = """
     cuda numpy asarray asanyarray as_tensor from_numpy atleast_1d atleast_2d t data mT
 """
 _SHARED = frozenset(_VIEWS.split())  # what has the numbers that it is given
+_TURNED = ("flip", "flipud", "fliplr", "rot90")  # which PyTorch copies
 _JAX = lazy(r"\bjnp\.|^[ \t]*(?:import|from) jax\b", re.MULTILINE)
 _OPTION = "inplace"
 _ARRANGED = (tree.Word(Ellipsis),)  # all entries, in another order
@@ -55,6 +55,16 @@ def changed_parameters(body: Sequence[tree.Equation], parameters: Mapping[str, o
         for _ in memory.equation(e):
             pass
     return {name for name, parts in given.items() if any(_overlap(parts, other) for other in memory.changed)}
+
+
+def tied(body: Sequence[tree.Equation]) -> set[str]:
+    """The names that share numbers which lines change."""
+    memory = _Memory()
+    for e in body:
+        for _ in memory.equation(e):
+            pass
+    return {one for e in body for name in e.changes for other, parts in memory.held.items()
+            if other != name and _overlap(parts, memory.held[name]) for one in (name, other)}
 
 
 def names_of(expr: tree.Expr) -> tuple[str, ...]:
@@ -103,7 +113,7 @@ class _Memory:
             self._change(other, e)
         if name in e.changes:
             return
-        parts = self.parts(e.value)
+        parts = set[Part]().union(*map(self.parts, e.chosen or (e.value,)))
         self.held[name] = parts if e.target.index is None else self.held.get(name, set()) | parts
         self.arrays.add(name)
         if e.target.index is None:
@@ -116,11 +126,11 @@ class _Memory:
         own = name == e.target.name
         sign = e.value.rest[0][0] if own and isinstance(e.value, tree.Chain) else ""
         instead = f": {name} = {name} {sign} … leaves it" if sign else ""
-        of = name if own else e.target.name
+        of, now = name if own else e.target.name, parts if own else self.parts(e.value)
         for other, theirs in self.held.items():
             if not (own and other == name) and _overlap(theirs, parts):
                 with_it = f" with {name}, which shares its numbers" if other != name else ""
-                is_all = theirs == (parts if own else self.parts(e.value)) and not self.depth
+                is_all = theirs == now and not self.depth
                 told = _SAID.format(other, with_it, instead)
                 shared = tree.Shared(e.line, other, tree.Name(of), told, is_all, self.of_numbers)
                 self.stale.setdefault(other, (id(e), shared))
@@ -146,7 +156,7 @@ class _Memory:
         """What a call changes that changes what it is given."""
         match expr:
             case tree.Member(made, name, tuple() as args):
-                of_layer = name in self.layers or (name == FORWARD and _is_in_place(made))
+                of_layer = name in self.layers or (name == tree.FORWARD and _is_in_place(made))
             case tree.Call(name, args):
                 of_layer = name in self.layers
             case _:
@@ -166,6 +176,8 @@ def _base(expr: tree.Expr) -> tree.Expr | None:
         case tree.Member(base, name, args) if name in _SHARED:
             of_library = isinstance(base, tree.Name) and base.name in ("np", "numpy", "torch")
             return (args[0] if args else None) if of_library else base
+        case tree.Member(tree.Name("np" | "numpy"), name, (base, *_)) if name in _TURNED:
+            return base
     return None
 
 

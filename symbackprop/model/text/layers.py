@@ -8,7 +8,6 @@ from typing import TypeAlias
 
 from symbackprop.errors import Place
 from symbackprop.model.text import dialect, lambdas, spellings, tree
-from symbackprop.model.text.expressions import FORWARD
 
 Parameters: TypeAlias = Mapping[str, tuple[tree.Expr, ...]]  # with their shapes
 _OF_X = (("x", None),)
@@ -78,4 +77,4 @@ def _applied(layer: tree.Expr, args: Sequence[tree.Expr], options: tuple[tuple[s
         return lambdas.called(layer, args, options, place)
     if isinstance(layer, tree.Member) and layer.args is None:  # F.silu itself
         return replace(layer, args=tuple(args), options=options, place=place)
-    return tree.Member(layer, FORWARD, tuple(args), options, place=place)
+    return tree.Member(layer, tree.FORWARD, tuple(args), options, place=place)

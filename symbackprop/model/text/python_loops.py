@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import sympy as sp
 
 from symbackprop.model.text import tree
+from symbackprop.model.text.tokens import problem
 
 MOST_BACK = 8  # steps
 BACKWARDS = "backwards"  # the word of a range that counts down
@@ -66,13 +67,16 @@ class _Counting:
         self.stepped = set[str]()  # of which there are steps, h[0]
         self.firsts: dict[str, int] = {}  # of the states how many stand in front of the first step
         self.sizes: dict[str, tree.Expr] = {}  # what names are that have a size
+        self.blanks: dict[str, tree.Expr] = {}  # an entry of what is made to be filled
         self.rows: dict[str, tree.Tuple] = {}  # the sizes of a row of what is made in several
         self.declared: set[str] | None = None  # dimensions, where anything is declared
 
     def block(self, statements: Sequence[tree.Statement]) -> Iterator[tree.Statement]:
         filled, around = [*_filled(statements)], [*_filled(statements, more=True)]
         places = _places(statements)
-        for s in statements:
+        for k, s in enumerate(statements):
+            if isinstance(s, tree.Equation) and s.value == NO_ENTRIES and s.target.index is None:
+                _refuse_other_places(s.target.name, statements[k + 1 :])
             if places or self.counters:
                 self._keep_size(s)
             first = self._first_state(s, places, statements) if isinstance(s, tree.Equation) else None
@@ -85,6 +89,7 @@ class _Counting:
                 self.dicts |= {s.target.name} if s.value == NO_KEYS else set()
                 self.rounds |= {s.target.name} if ends else set()
                 self._keep_row(s.target.name, s.value)
+                self.blanks[s.target.name] = tree.ZERO if s.value in _NOTHING else _blank(s.value)[1]
                 yield tree.Said(s.line, _IS.format(s.target.name))
             elif isinstance(s, tree.Equation):
                 begun, value = self.in_front(s), self.from_zero(s.value)
@@ -236,7 +241,7 @@ class _Counting:
         """A loop, from 1 where it counts from 0, and what it collects."""
         step = tree.Name(s.variable)
         s = replace(s, start=_in_numbers(s.start, self.sizes), stop=_in_numbers(s.stop, self.sizes))
-        s = replace(s, body=tuple([self._at_its_step(e, step) for e in s.body]))
+        s = replace(s, body=tuple([self._of_blank(self._at_its_step(e, step), step) for e in s.body]))
         own = {e.target.name for e in tree.equations(s.body) if e.target.index == step}
         self.counters.append(s.variable)
         s = replace(s, body=tuple([self._in_row(e, step) for e in self.block(_joined(s.body))]))
@@ -263,6 +268,13 @@ class _Counting:
         body = tuple(map(steps.statement, s.body))
         fits = steps.fits and own <= self.lists.keys() and not any(map(self.lists.get, own)) and not own & states
         return replace(s, start=start, stop=stop, body=body, from_zero=True, by=by) if fits else s
+
+    def _of_blank(self, s: tree.Statement, step: tree.Name) -> tree.Statement:
+        """``A[t] += x`` of what is made to be filled, first of all in its step: a blank entry and x."""
+        if not isinstance(s, tree.Equation) or s.target.index != step or s.target.name not in self.blanks:
+            return s
+        blank = self.blanks.pop(s.target.name)
+        return replace(s, value=_with(s.value, tree.Index(tree.Name(s.target.name), (step,)), blank))
 
     def _at_its_step(self, s: tree.Statement, step: tree.Name) -> tree.Statement:
         """``hs[t + 1] = …`` as what the step gives hs, which has one in front of the first."""
@@ -402,6 +414,22 @@ def _filled(statements: Sequence[tree.Statement], more: bool = False) -> Iterato
             names = [e.target.name for e in tree.equations(loop.body) if e.target.index == step]
             yield from ((name, _one_more(loop.stop) if more else loop.stop) for name in names
                         if not more or name in ends)
+
+
+def _refuse_other_places(name: str, below: Sequence[tree.Statement]) -> None:
+    """A list has an entry for each step of one loop: raises a `SyntaxProblem` for what is appended to it elsewhere."""
+    filled = 0
+    for s in below:
+        if isinstance(s, tree.Equation) and s.target == tree.Target(name):
+            return
+        entries = [e for e in tree.equations([s]) if e.target.name == name] if isinstance(s, tree.For) else []
+        if any(e.target.index is None for e in entries):
+            continue  # a list of its own, in the loop
+        filled += len(entries)
+        if entries and (filled > 1 or entries[0] not in cast(tree.For, s).body):
+            raise problem(f"a list is filled in one loop, an entry a step; {name} is filled elsewhere too, or in "
+                          "a loop in the loop: fill lists of their own, and join them with np.concatenate",
+                          entries[-1].line)
 
 
 def _first_counted(s: tree.For) -> int | None:

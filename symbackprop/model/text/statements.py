@@ -24,7 +24,7 @@ from symbackprop.model.text.calls_of_loops import with_loops
 from symbackprop.model.text.characters import plain_latex, readable
 from symbackprop.model.text.classes import as_declaration
 from symbackprop.model.text.comprehensions import written_out
-from symbackprop.model.text.expressions import COMPARISONS, FORWARD, expression, formula_of, size
+from symbackprop.model.text.expressions import COMPARISONS, expression, formula_of, size
 from symbackprop.model.text.filling import filled, rows_apart
 from symbackprop.model.text.helpers import Helpers
 from symbackprop.model.text.imports import is_import
@@ -110,7 +110,10 @@ def parse_statements(text: str) -> tuple[tuple[tree.Statement, ...], list[ModelE
     if reader.place < len(reader.lines):
         errors.append(problem("the indentation matches no line above", reader.lines[reader.place].number))
     notes = [tree.Said(line, told) for line, told in notes_on_lines(text).items()]
-    return (*notes, *reader.notes, *counted(reader.keys.put(body), text)), errors, reader.unread
+    try:
+        return (*notes, *reader.notes, *counted(reader.keys.put(body), text)), errors, reader.unread
+    except ModelError as error:
+        return (), [*errors, error], reader.unread
 
 
 def counted(body: Sequence[tree.Statement], text: str) -> tuple[tree.Statement, ...]:
@@ -280,16 +283,15 @@ class Reader:
         """Whether ``z[0] = …`` changes an entry of what has a value, rather than says what step 0 of z is."""
         place = [token for token in c.tokens[2:5] if not token.is_sign("-")]
         number = place[0].kind == NUMBER and place[1].is_sign("]")
-        return number and not self.counters and c.now.text in self.given and (
-            c.now.text not in self._in_steps | self.members)
+        return number and c.now.text in self.given and c.now.text not in self._in_steps | self.members
 
     @cached_property
     def _in_steps(self) -> set[str]:
         """The names that begin without entries, or of which entries are set at what is no number."""
-        heads = [(line.tokens, line.indent) for line in self.lines if len(line.tokens) > 3]
-        empty = {t[0].text for t, _ in heads if t[1].is_sign("=") and t[2].text in _BEGIN_EMPTY}
-        return empty | {t[0].text for t, indent in heads if t[1].is_sign("[") and (
-            indent != self.lines[0].indent or not {NUMBER, SIGN}.issuperset(map(KIND, t[2:4])))}
+        heads = [line.tokens for line in self.lines if len(line.tokens) > 3]
+        empty = {t[0].text for t in heads if t[1].is_sign("=") and t[2].text in _BEGIN_EMPTY}
+        return empty | {t[0].text for t in heads if t[1].is_sign("[") and (
+            not {NUMBER, SIGN}.issuperset(map(KIND, t[2:4])))}
 
     def _collected(self, c: Cursor) -> Sequence[tree.Equation]:
         """``hs = []`` and ``h, hs = 0, {}``, which hold nothing yet, and ``hs.append(h)``, which is ``hs[t] = h``."""
@@ -406,20 +408,20 @@ class Reader:
         """Call what an object computes that is called forward, where its class calls it otherwise."""
         heads = {self.lines[k].tokens[1].text: k for k in places if self.lines[k].tokens[0].text == "def"}
         place = next((heads[name] for name in _CALLED if name in heads), None)
-        if place is not None and FORWARD not in heads:
+        if place is not None and tree.FORWARD not in heads:
             line = self.lines[place]
             first, name, *rest = line.tokens
-            self.lines[place] = line._replace(tokens=(first, name._replace(text=FORWARD), *rest))
+            self.lines[place] = line._replace(tokens=(first, name._replace(text=tree.FORWARD), *rest))
 
     def _object(self, c: Cursor) -> Sequence[tree.Statement]:
         """``net = Net(…)``, also with ``.to(device)`` behind it."""
         line, word, call = c.now.line, c.now.text, expression(Cursor(c.tokens[2:]))
-        while isinstance(call, tree.Member) and call.name != FORWARD:
+        while isinstance(call, tree.Member) and call.name != tree.FORWARD:
             call = call.base
         if not isinstance(call, tree.Call):
             raise c.tokens[2].problem("an object gets a name on a line of its own, net = Net(…)")
         makes = self.helpers.make(c.tokens[2], word, call, [n for n, kind in self.given.items() if kind == "dim"])
-        return [*self._told(line, f"what {FORWARD} returns stands in the place of each call of {word}"), *makes]
+        return [*self._told(line, f"what {tree.FORWARD} returns stands in the place of each call of {word}"), *makes]
 
     def _told(self, line: int, told: str) -> Sequence[tree.Statement]:
         """What is told of a line outside of helpers."""

@@ -34,6 +34,7 @@ class Number(Placed):
 
 
 DICT = "dict"  # the function of what {…} is a call of
+FORWARD = "forward"  # what calls a layer of PyTorch's
 ZERO, ONE = Number(sp.S.Zero), Number(sp.S.One)
 
 
@@ -204,13 +205,15 @@ class Notate:
 
 @record(frozen=True)
 class Equation:
-    """``keyword`` is let, loss or output; ``changes`` are the names whose numbers Python changes here."""
+    """``keyword`` is let, loss or output; ``changes`` are the names whose numbers Python changes here; ``chosen``: what
+    it is one of, where a condition says which."""
 
     line: int
     keyword: str
     target: Target
     value: Expr
     changes: tuple[str, ...] = ()
+    chosen: tuple[Expr, ...] = ()
 
     @property
     def is_alone(self) -> bool:
