@@ -107,7 +107,8 @@ class Builder:
         indexed = {to.name for s in tree.flat(self.statements) for to in tree.targets(s) if to.index is not None}
         for s in self.statements:
             if isinstance(s, tree.For):
-                found |= {name: s for name in _handed_on(s) if given[name] == 1 and name not in indexed | found.keys()}
+                names = [name for name in _handed_on(s) if given[name] == 1 and name not in indexed]
+                found = dict.fromkeys(names, s) | found
             given.update(name for inner in tree.flat([s]) for name in tree.defined(inner))
         return found
 
@@ -583,8 +584,12 @@ def _handed_on(s: tree.For) -> list[str]:
     """The names that each step of a loop reads before it gives them a value."""
     equations = [*tree.equations(s.body)]
     plain = dict.fromkeys(e.target.name for e in equations if e.target.index is None)
-    read = steps_read(equations, s.variable)
-    return [name for name in plain if _is_read_first(name, equations) and name not in read]
+    read, first = set[str](), dict[str, bool]()
+    for e in equations:
+        read.update(tree.mentioned(e.value))
+        first.setdefault(e.target.name, e.target.name in read)
+    stepped = steps_read(equations, s.variable)
+    return [name for name in plain if first[name] and name not in stepped]
 
 
 def _is_of_steps(start: Any, stop: Any) -> bool:
@@ -596,12 +601,6 @@ def _is_of_steps(start: Any, stop: Any) -> bool:
 def _before(start: sp.Expr, stop: sp.Expr) -> sp.Expr:
     """The place before the first step."""
     return start + 1 if runs_down(start, stop) else start - 1
-
-
-def _is_read_first(name: str, equations: Sequence[tree.Equation]) -> bool:
-    """Whether equations read a name before they give it a value."""
-    first = next(k for k, e in enumerate(equations) if e.target.name == name)
-    return any(name in tree.mentioned(e.value) for e in equations[: first + 1])
 
 
 def _reads(s: tree.Statement) -> Iterator[str]:

@@ -19,7 +19,8 @@ _VIEWS = """
     cuda numpy asarray asanyarray as_tensor from_numpy atleast_1d atleast_2d t data mT
 """
 _SHARED = frozenset(_VIEWS.split())  # what has the numbers that it is given
-_TURNED = frozenset("flip flipud fliplr rot90".split())  # which PyTorch copies
+_TURNS = "flip flipud fliplr rot90"
+_TURNED = frozenset(_TURNS.split())  # which PyTorch copies
 _JAX = lazy(r"\bjnp\.|^[ \t]*(?:import|from) jax\b", re.MULTILINE)
 _OPTION = "inplace"
 _ARRANGED = (tree.Word(Ellipsis),)  # all entries, in another order
