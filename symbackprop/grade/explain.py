@@ -10,6 +10,7 @@ from functools import cached_property, partial, reduce
 from itertools import combinations, count, permutations, product
 from operator import add
 
+import numpy as np
 import sympy as sp
 
 from symbackprop.core.build import reduce_sum, transpose
@@ -145,7 +146,12 @@ class Explainer:
         return None
 
     def _is_right(self, row: Node | None) -> bool:
-        return row is not None and same_shape(row.shape, self.right.shape) and are_equal(row, self.right, self.points)
+        if row is None or not same_shape(row.shape, self.right.shape):
+            return False
+        try:
+            return are_equal(row, self.right, self.points)
+        except np.linalg.LinAlgError:  # the inverse of x xᵀ, which rounding alone may leave one
+            return False
 
     def _mended(self, edit: Edit) -> Finding:
         before, after = self._text(edit.before), self._text(edit.after)
