@@ -90,6 +90,8 @@ def test_a_random_program_computes_what_python_computes(seed: int) -> None:
      "h = u\nh_2[0] = h\nfor t in 1..T:\n    h_2[t] = h_2[t-1] * X[t]\nloss L = h_2[T][0] + sum(h_2[T])\n"),
     ("z = u\nfor t in range(T):\n    z = z*X[t]\nloss L = z[0] + sum(z)",  # its first entry, not its first step
      "z[0] = u\nfor t in 1..T:\n    z[t] = z[t-1] * X[t]\nloss L = z[T][0] + sum(z[T])\n"),
+    ("s = w\nconst K = 2\nfor t in 1..K:\n    s = s*X[t, 0]\nloss L = s",  # a bound that is said below the name
+     "s = w\nconst K = 2\ns_2 = s * X[0][0]\ns_3 = s_2 * X[1][0]\nloss L = s_3\n"),
     ("loss = 0\nfor t in range(T):\n    loss += X[t, 0]*w\nloss = loss/T",
      "loss_2[0] = 0\nfor t in 1..T:\n    loss_2[t] = loss_2[t-1] + X[t][0] * w\nloss loss = loss_2[T] / T\n"),
     ("for t in range(T):\n    for i in range(N):\n        z = X[t, 0]*c[i]*w\nloss L = z**2",
@@ -154,6 +156,9 @@ def test_what_lines_change_has_the_value_that_python_gives_it(lines: str) -> Non
     ("p = v * u\nif w > 0:\n    p = u\np += 1\nloss = np.sum(u * p)", "u is changed here with p"),
     ("p = v * u\nif w > 0:\n    p = u[::-1]\n    p *= 2\nloss = np.sum(u * p)", "u is changed here"),
     ("h = v * u\ng = v\nif w > 0:\n    g = h\n    h += 1\nloss = np.sum(g * h)", "h is changed here"),
+    ("p = u if w > 0 else v * u\np += 1\nloss = np.sum(u * p)", "u is changed here with p"),
+    ("def f(m):\n    q = -m\n    if w > 0:\n        q = m\n    return q\np = f(u)\np += 1\nloss = sum(u * p)",
+     "u is changed here with p"),
 ])
 def test_what_is_changed_under_another_name_is_refused(lines: str, name: str) -> None:
     with pytest.raises(ModelError, match=name):
@@ -171,3 +176,10 @@ def test_a_list_that_is_filled_in_several_places_is_refused(loops: str) -> None:
     """The last of them alone was what the list held."""
     with pytest.raises(ModelError, match=r"<text>:\d+: syntax error: a list is filled in one loop, an entry a step"):
         Model.parse(f"{HEAD}hs = []\n{loops}\nloss = np.sum(hs)")
+
+
+@pytest.mark.parametrize("line", ["if c[i] > 0:\n        hs.append(w * c[i])", "hs.append(hs[i] + w)"])
+def test_a_list_has_no_entries_of_steps_that_append_none(line: str) -> None:
+    """Entries that nothing gives were 0, as those of zeros(N) are, and the mean was that of N."""
+    with pytest.raises(ModelError, match=r"hs\[i\] is used before it is assigned"):
+        Model.parse(f"{HEAD}hs = []\nfor i in range(N):\n    {line}\nloss = np.mean(hs)")

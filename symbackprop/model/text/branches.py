@@ -11,7 +11,6 @@ from symbackprop.model.text.tokens import problem
 from symbackprop.records import record
 
 MAX_NODES = 20_000  # of a formula
-CHOICE = "where"  # of two values, by a condition
 RETURN = "return"  # the keyword and the name of what a helper gives back
 RESULT = "result"  # what is called so that a text returns
 CONTINUE = "continue"  # the keyword and the name of what leaves the rest of a step out
@@ -101,7 +100,7 @@ def holds(condition: tree.Expr) -> bool | None:
 def decided(expr: tree.Expr) -> tree.Expr:
     """An expression without the branches that are not taken, of conditions that hold or do not."""
     match expr:
-        case tree.Call(name, (condition, *sides), ()) if name == CHOICE and (taken := holds(condition)) is not None:
+        case tree.Call(tree.CHOICE, (condition, *sides), ()) if (taken := holds(condition)) is not None:
             return decided(sides[not taken])
     return tree.changed(expr, decided)
 
@@ -114,25 +113,22 @@ def joined(line: int, condition: tree.Expr, then: Branch, other: Branch, begins:
     if then.returns != other.returns and not (then.raises or other.raises):
         raise problem("where the condition does not hold nothing is returned: `return …` stands there too", line)
 
-    def sides(target: tree.Target) -> tuple[tree.Expr, ...]:
-        has = [side for side in (then, other) if not side.raises and (
-            target in side.values or target.index is not None or not begins(target.name))]
-        return tuple([side.values.get(target, _before(target)) for side in has])
-
-    def equation(target: tree.Target) -> tree.Equation:
-        both = sides(target)
-        value = tree.Call(CHOICE, (condition, *both), (), place=condition.place) if both[1:] else both[0]
-        return tree.Equation(line, keywords[target], target, value, changes(target), both)
-
     targets = dict.fromkeys([*then.values, *other.values])
     names = {target.name for target in targets}
 
+    def value(target: tree.Target) -> tree.Expr:
+        has = [side for side in (then, other) if not side.raises and (
+            target in side.values or target.index is not None or not begins(target.name))]
+        sides = [side.values.get(target, _before(target)) for side in has]
+        return tree.Call(tree.CHOICE, (condition, *sides), (), place=condition.place) if sides[1:] else sides[0]
+
     def changes(target: tree.Target) -> tuple[str, ...]:
+        """What has an equation of its own is changed there, but for what shares numbers with others."""
         return tuple([name for side in (then, other) for name in side.changes
                       if name == target.name or name not in names or name in side.tied])
 
     read = [to for to in targets if to.name in (RETURN, RESULT)] if then.returns else targets  # below
-    return [equation(target) for target in read]
+    return [tree.Equation(line, keywords[target], target, value(target), changes(target)) for target in read]
 
 
 def _before(target: tree.Target) -> tree.Expr:

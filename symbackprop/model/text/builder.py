@@ -464,7 +464,10 @@ class Builder:
         """Give what a loop below hands on the name of the value before its first step: ``h[0]``, where h[t] are the
         steps. A result's name is that of the last one."""
         family = self.top.another(name) if name in self.results else name
-        start, stop = self._bounds(self.handed_on[name])
+        try:
+            start, stop = self._bounds(self.handed_on[name])
+        except ModelError:  # which the loop tells, unless lines above it say what they are
+            return False
         if not _is_of_steps(start, stop) or (place := _before(start, stop)).is_negative:
             return False
         spelled = python_name(f"{family}[{place}]")
@@ -538,19 +541,25 @@ class Builder:
             self.scope = outside
             with located(f"{self.source}:{s.line}"):
                 body.close()
-            for name in plain:
-                family = carried.get(name) or body.now.get(name, name)
-                if family in outside.loops and (s.by or name in carried):
-                    last = outside.end(name, family, stop)
-                    if name in carried and outside is self.top:
-                        self.model.remark(f"{self.source}:{s.line}: {name} is {family}[{s.variable}] in this loop, and "
-                                          f"{last} below it")
-                elif family in outside.loops and family != name:
-                    outside.stands_for(name, family)
+            steps = {name: family for name in plain
+                     if (family := carried.get(name) or body.now.get(name, name)) in outside.loops}
+            for name, family in steps.items():
+                self._go_on_behind(s, name, family, stop, name in carried)
         except ShapeError as error:
             error.message += body.begun_with_numbers()
             error.args = (error.message,)
             raise
+
+    def _go_on_behind(self, s: tree.For, name: str, family: str, stop: sp.Expr, handed_on: bool) -> None:
+        """What a name, whose steps are ``family``, is behind a loop: its last step where the loop hands it on and in
+        Python, else all of them."""
+        if s.by or handed_on:
+            last = self.scope.end(name, family, stop)
+            if handed_on and self.scope is self.top:
+                self.model.remark(f"{self.source}:{s.line}: {name} is {family}[{s.variable}] in this loop, and {last} "
+                                  "below it")
+        elif family != name:
+            self.scope.stands_for(name, family)
 
 
 _RULES: dict[type, Callable[[Builder, Any], None]] = {

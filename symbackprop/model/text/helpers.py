@@ -14,7 +14,7 @@ import sympy as sp
 from symbackprop.core.scalars import TABLE
 from symbackprop.errors import Place
 from symbackprop.model.text import classes, lambdas, tree
-from symbackprop.model.text.branches import CHOICE, MAX_NODES, RETURN, Values, decided, holds, is_word
+from symbackprop.model.text.branches import MAX_NODES, RETURN, Values, decided, holds, is_word
 from symbackprop.model.text.classes import Class
 from symbackprop.model.text.dialect import distribution
 from symbackprop.model.text.expressions import WORDS, expression, formula_of
@@ -438,7 +438,7 @@ def _asks(part: tree.Expr, head: Head) -> bool:
     match part:
         case tree.Compare(_, left, right):
             return holds(part) is not None or is_word(left) or is_word(right)
-        case tree.Call(called, (tree.Name(name) | tree.Call(_, (tree.Name(name),)), *_)) if called == CHOICE:
+        case tree.Call(tree.CHOICE, (tree.Name(name) | tree.Call(_, (tree.Name(name),)), *_)):
             return name in head.parameters
     return False
 

@@ -114,7 +114,7 @@ class _Memory:
             self._change(other, e)
         if name in e.changes:
             return
-        parts = set[Part]().union(*map(self.parts, e.chosen or (e.value,)))
+        parts = self.parts(e.value)
         self.held[name] = parts if e.target.index is None else self.held.get(name, set()) | parts
         self.arrays.add(name)
         if e.target.index is None:
@@ -140,6 +140,8 @@ class _Memory:
         """The numbers that an expression has: those of a name, all or some of its entries, or new ones."""
         if isinstance(expr, tree.Name):
             return self.held.setdefault(expr.name, self.fresh())
+        if isinstance(expr, tree.Call) and expr.function == tree.CHOICE:  # an if: NumPy's own stands behind a dot
+            return set[Part]().union(*map(self.parts, expr.args[1:]))
         base = _base(expr) or next(iter(self._given(expr)), None)
         if base is None or (isinstance(expr, tree.Index) and not self.arrays.isdisjoint(
                 item.name for item in expr.items if isinstance(item, tree.Name))):

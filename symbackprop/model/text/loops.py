@@ -58,10 +58,8 @@ class BodyScope(Scope):
         self.rows[self.claim(name)] = self._named(name, row)
         return name
 
-    def rename(self, keyword: str, name: str, row: Node) -> None:
-        super().rename(keyword, name, row)
-        if name in self.now:
-            self.top.tell_renamed(name, self.now[name])
+    def tell_renamed(self, name: str, other: str) -> None:
+        self.top.tell_renamed(name, other)
 
     def begins(self, family: str, place: sp.Expr, name: str) -> None:
         self.top.families[family] = {place: self.held(name)}
@@ -98,7 +96,7 @@ class BodyScope(Scope):
         if target.index is None and again and target.name in self.top.lines and target.name not in self.rows:
             self.now[target.name] = self.rounds[target.name] = self.define(keyword, self.another(target.name), row)
             if not self.counters:
-                self.top.tell_renamed(target.name, self.now[target.name])
+                self.tell_renamed(target.name, self.now[target.name])
             return
         name = self.claim(target.name) if indexed else self.claim_target(target)
         self.rows[name] = self._named(name, row)

@@ -89,7 +89,8 @@ class _Counting:
                 self.dicts |= {s.target.name} if s.value == NO_KEYS else set()
                 self.rounds |= {s.target.name} if ends else set()
                 self._keep_row(s.target.name, s.value)
-                self.blanks[s.target.name] = tree.ZERO if s.value in _NOTHING else _blank(s.value)[1]
+                if s.value not in _NOTHING:
+                    self.blanks[s.target.name] = _blank(s.value)[1]
                 yield tree.Said(s.line, _IS.format(s.target.name))
             elif isinstance(s, tree.Equation):
                 begun, value = self.in_front(s), self.from_zero(s.value)

@@ -128,6 +128,12 @@ class Scope:
     def rename(self, keyword: str, name: str, row: Node) -> None:
         """Another value for a name: it is a name of its own, which the old one stands for from here on."""
         self.stands_for(name, self.define(keyword, self.another(name), row))
+        if name in self.now:
+            self.tell_renamed(name, self.now[name])
+
+    def tell_renamed(self, name: str, other: str) -> None:
+        """That a name stands for another one from here on."""
+        raise NotImplementedError
 
     def begins(self, family: str, place: sp.Expr, name: str) -> None:
         """The steps of a loop begin with what is called so by now."""
@@ -290,11 +296,6 @@ class ModelScope(Scope):
         """A name for another value of a name."""
         free = (n for k in self.next.setdefault(name, count(2)) if (n := f"{name}_{k}") not in self.lines)
         return next(n for n in free if n not in self.families)
-
-    def rename(self, keyword: str, name: str, row: Node) -> None:
-        super().rename(keyword, name, row)
-        if name in self.now:
-            self.tell_renamed(name, self.now[name])
 
     def stands_for(self, name: str, other: str) -> None:
         super().stands_for(name, other)

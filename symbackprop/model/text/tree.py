@@ -34,6 +34,7 @@ class Number(Placed):
 
 
 DICT = "dict"  # the function of what {…} is a call of
+CHOICE = "where"  # the function of one of two values, by a condition
 FORWARD = "forward"  # what calls a layer of PyTorch's
 ZERO, ONE = Number(sp.S.Zero), Number(sp.S.One)
 
@@ -205,15 +206,13 @@ class Notate:
 
 @record(frozen=True)
 class Equation:
-    """``keyword`` is let, loss or output; ``changes`` are the names whose numbers Python changes here; ``chosen``: what
-    it is one of, where a condition says which."""
+    """``keyword`` is let, loss or output; ``changes`` are the names whose numbers Python changes here."""
 
     line: int
     keyword: str
     target: Target
     value: Expr
     changes: tuple[str, ...] = ()
-    chosen: tuple[Expr, ...] = ()
 
     @property
     def is_alone(self) -> bool:
