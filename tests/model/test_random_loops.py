@@ -97,7 +97,7 @@ def test_a_random_program_computes_what_python_computes(seed: int) -> None:
     ("for t in range(T):\n    for i in range(N):\n        z = X[t, 0]*c[i]*w\nloss L = z**2",
      "for t in 1..T:\n    for i in 1..N:\n        z[i] = X[t][0] * c[i] * w\n    t1[t] = z[N]\nloss L = t1[T]**2\n"),
     ("for t in range(T):\n    z = 2*w\nloss L = z**2", "loss L = (2 * w)**2\nz = broadcast(2 * w, (T,))\n"),
-    ("for t in range(T):\n    for i in range(N):\n        z = w*c[i]\n    s = X[t, 0]*w\nloss L = s**2",  # nothing reads z
+    ("for t in range(T):\n    for i in range(N):\n        z = w*c[i]\n    s = X[t, 0]*w\nloss L = s**2",
      "for t in 1..T:\n    s[t] = X[t][0] * w\nloss L = s[T]**2\n"),
     ("q = u\nfor t in range(T):\n    q = q*X[t]\noutput q = q*w\noutput z = q*2",  # the second q, not the last step
      "q_2[0] = u\nfor t in 1..T:\n    q_2[t] = q_2[t-1] * X[t]\noutput q = q_2[T] * w\noutput z = 2 * q\n"),
