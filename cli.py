@@ -412,9 +412,16 @@ def not_an_input(path: Path) -> Path:
     given = click.get_current_context().params
     models = m if isinstance(m := given["model"], tuple) else [m]
     read = [given.get("answers"), given.get("at"), *(re.sub(r"\.py:\w*$", ".py", str(m)) for m in models)]
-    if path.exists() and any(v and Path(str(v)).exists() and path.samefile(str(v)) for v in read):
+    if path.exists() and any(_leads_to(path, str(v)) for v in read if v):
         raise click.UsageError(f"{path} is what the command reads; choose another file to write to")
     return path
+
+
+def _leads_to(path: Path, spec: str) -> bool:
+    """Whether the spec is the path of the file. A formula of -e is none, and may be too long for one."""
+    with suppress(OSError, ValueError):
+        return path.samefile(spec)
+    return False
 
 
 def unclaimed(path: Path, spec: str) -> Path:

@@ -190,6 +190,12 @@ def test_a_folder_that_cannot_be_entered_is_named(line: str, monkeypatch: pytest
     assert found.exit_code == 2 and "error: cannot reach shut" in found.stderr
 
 
+def test_an_expression_too_long_for_a_path_is_written_twice() -> None:
+    """The second time, the file there was compared with the expression, as a path: `cannot reach tanh(w*x + …`."""
+    formula = "loss L = " + " + ".join(f"tanh(w*x + {n})" for n in range(300))
+    assert [run("derive", "-e", formula, "-o", "out.txt").exit_code for _ in range(2)] == [0, 0]
+
+
 @pytest.mark.parametrize("line", ["show -", "grade net.sbp -", "grade - answers.txt"])
 def test_a_closed_stdin_is_told(line: str) -> None:
     """It was a traceback."""
