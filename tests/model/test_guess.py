@@ -257,6 +257,20 @@ def test_what_libraries_losses_compare_with_is_a_class_of_each_row(text: str, gu
     assert parse_alone(text).remarks[0].partition("; ")[0] == f"guessed: {guess}"
 
 
+@pytest.mark.parametrize(("lines", "guess"), [
+    ("q[1:3] = 0", "dim N, param u: N"),  # a dimension was negative, as in the next
+    ("q = concat(q[1:3], q[3:])", "dim N, param u: N"),
+    ("q[:2] = w", "dim N, param u: N, w: 2"),
+    ("q[0] = 1", "dim N, param u: N"),  # u was N x D, as below
+    ("q[-1] += q[0] * w", "dim N, param u: N, w"),
+    ("q[0] = tanh(-w * q[1])", "dim N, param u: N, w"),
+    ("q[0] = softmax(w)", "dim N, D, param u: N x D, w: D"),
+    ("q[0] = w @ w", "dim N, D, param u: N, w: D"),
+])
+def test_what_is_made_of_entries_has_their_shape(lines: str, guess: str) -> None:
+    assert f"guessed: {guess}" in parse_alone(f"q = 2*u\n{lines}\nloss L = sum(q)").remarks
+
+
 @pytest.mark.parametrize(("asked", "read"), [
     ("Normal(x, w).mean", "x"), ("Normal(0, w).mean", "0 * w"), ("Normal(x, 2.0).stddev", "2 + 0 * x"),
     ("Normal(x, w).variance", "w**2"), ("Bernoulli(logits=x).mean", "sigmoid(x)"),

@@ -11,7 +11,7 @@ import pytest
 from symbackprop import verify
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.model import Model, to_text
-from symbackprop.model.text import parse_alone
+from symbackprop.model.text import parse, parse_alone
 from symbackprop.model.text.spellings import _lines
 from tests.core.helpers import value
 
@@ -728,3 +728,13 @@ def test_a_part_without_entries_has_to_fit(call: str) -> None:
 def test_a_step_behind_one_that_is_declared_changes_no_entry() -> None:
     model = Model.parse("data x, h[0]\nparam w\nh[1] = tanh(w*h[0] + x)\nh[2] = tanh(w*h[1] + x)\nloss L = h[2]**2")
     assert {"h0", "h1", "h2"} <= set(model.graph.names)
+
+
+LONGER = ["q[0] = w", "q[0] += tanh(w * q[1])", "q[0] *= w", "q[1:2] += w", "q[1:2] *= w"]
+
+
+@pytest.mark.parametrize("line", LONGER)
+def test_an_entry_takes_no_arrays(line: str) -> None:
+    """What NumPy refuses was read: ``q + pad(w[None], …)`` is a matrix."""
+    with pytest.raises(ShapeError, match="does not broadcast to"):
+        parse(f"param u: 5, w: 5\nq = 2 * u\n{line}\nloss L = sum(q)")

@@ -61,6 +61,9 @@ _LIKELIHOOD = "nll"
 _SHARES = lazy(r"p|q|.*(prob|soft|dist|mix|smooth|one_?hot|teacher).*")  # targets called so are no classes
 _RESHAPED = "reshape"
 _ADDED = "index_add"
+_PADDED = "pad"
+_FILLED = "full_like"
+_LIKE = "_like"  # what they end with that have the shape of another
 _PRODUCT = "dot"  # what @ is as a function
 Known: TypeAlias = dict[str, list[sp.Expr]]  # the shapes that are declared
 
@@ -470,7 +473,7 @@ class Shapes:
                 found += [1] if item.value is None else rest[: len(rest) - len(items) + 1]
                 rest = rest if item.value is None else rest[len(rest) - len(items) + 1 :]
                 continue
-            size = rest.pop(0) if rest else 1
+            size = rest.pop(0) if rest else self.found.fresh()[0]
             found += [self._sliced(item, size)] if isinstance(item, tree.Slice) else []
             match item:
                 case tree.Name(name) | tree.Index(tree.Name(name)) if name in self.leaves:  # ids, ids[t]
@@ -554,6 +557,10 @@ class Shapes:
                 return self._beside(items)
             case (tree.String(pattern), *arrays) if name == _PATTERN:
                 self._as_in_pattern(pattern, arrays)
+            case (array, *filling) if name.endswith(_LIKE):
+                return self._filled(array, filling)
+            case (array, tree.Number(sp.Integer() as padded), _, whole) if name == _PADDED:
+                return self._padded(array, int(padded), whole)
             case (array, place, *_) if name == _CHANGED:
                 self._indexed(array, (place,))
                 return self.of(array)
@@ -593,6 +600,23 @@ class Shapes:
         if name in TABLE or composed(name).target == 1 or (expr.args[1:] and all(shapes) and is_by_entry(expr)):
             return self._alike(expr.args, shapes)
         return self._tried(expr, shapes, entry)
+
+    def _padded(self, array: tree.Expr, axis: int, size: tree.Expr) -> Shape:
+        """What has so many entries of one axis."""
+        shape, whole = [*self.of(array)], self._computed(size)
+        shape[axis : axis + 1] = [self.found.fresh()[0] if whole is None else self.found.size(whole)]
+        return shape
+
+    def _filled(self, array: tree.Expr, values: Sequence[tree.Expr]) -> Shape:
+        """What has the shape of an array, for all that it is filled with."""
+        shape = self.of(array)
+        for value in values:
+            filling = self.of(value)
+            if len(filling) > len(shape) and self.before == self.ranks:
+                self._with_rank(array, len(shape), len(filling))
+            elif len(filling) <= len(shape):
+                self._same([shape, filling])
+        return shape
 
     def _is_of_rows(self, target: tree.Expr) -> bool:
         """Whether a target is a class of each row."""
@@ -874,9 +898,13 @@ def _summed(expr: tree.Expr, leaves: Collection[str]) -> set[str]:
 
 def _numbers_beside(body: Sequence[tree.Statement]) -> set[str]:
     """Parameters in front of a vector, as w in ``w x``, and what is added to that, as b in ``w x + b``: numbers on
-    paper, where nothing says that they are none."""
+    paper, where nothing says that they are none. What an entry is made of is a number too, ``q[0] = w``."""
     found, arrays, entries = set[str](), set[str](), set[str]()
     for part in tree.inside(body):
+        match part:
+            case tree.Call(name, (tree.Index(_, (tree.Number() | tree.Negative(tree.Number()),)), value)) if (
+                    name == _FILLED):
+                entries |= _of_numbers(value)
         if isinstance(part, tree.Transpose):
             arrays |= {*tree.mentioned(part.body)}
         for left, (sign, right) in _steps(part) if isinstance(part, tree.Chain) else ():
@@ -931,7 +959,7 @@ def _of_numbers(expr: tree.Expr) -> set[str]:
         case tree.Call(name, (body,), ()) if name in TABLE:
             return _of_numbers(body)
         case tree.Chain(first, rest) if all(sign != "@" for sign, _ in rest):
-            parts = [x for x in (first, *[x for _, x in rest]) if not isinstance(x, tree.Number)]
+            parts = [x for x in (first, *[x for _, x in rest]) if not isinstance(x, (tree.Number, tree.Index))]
             names = [*map(_of_numbers, parts)]
             return set().union(*names) if all(names) else set()
     return set()

@@ -775,15 +775,17 @@ n: solve (a, b, assume_a~"pos", lower~False) -> solve(a, b)
 n: apply_along_axis (f:np.{sum|mean}, axis, x) -> {sum|mean}(x, axis=axis)
 n: bincount (i|x, w|weights, n|minlength##) -> scatter_add(w, i, n)
 m: bool (x) -> x != 0
-j: at.add (x, i##, v) -> x + pad((v * ones_like(x[i]))[None], 0, remainder(i, x.shape[0]), x.shape[0])
-j: at.add (x, i, v) -> x + scatter_add(v * ones_like(x[i]), i, x.shape[0])
-j: at.set (x, i##, v) -> where(pad(ones_like(x[i])[None], 0, remainder(i, x.shape[0]), x.shape[0]) > 0, v, x)
+j: at.add (x, i##, v) -> x + pad(full_like(x[i], v)[None], 0, remainder(i, x.shape[0]), x.shape[0])
+j: at.add (x, i, v) -> x + scatter_add(full_like(x[i], v), i, x.shape[0])
+j: at.set (x, i##, v) -> where(pad(ones_like(x[i])[None], 0, remainder(i, x.shape[0]), x.shape[0]) > 0, \
+full_like(x[i], v), x)
 j: at.set (x, i, v##) -> where(scatter_add(ones_like(x[i]), i, x.shape[0]) > 0, v, x)
 j: at.set (x, i, v) -> where(scatter_add(ones_like(x[i]), i, x.shape[0]) > 0, \
-scatter_add(v * ones_like(x[i]), i, x.shape[0]) / maximum(scatter_add(ones_like(x[i]), i, x.shape[0]), 1), x)
-j: part.set (x, v) -> v * ones_like(x)
-j: part.{add|multiply} (x, v) -> x {+|*} v
-j: at.multiply (x, i##, v) -> where(pad(ones_like(x[i])[None], 0, remainder(i, x.shape[0]), x.shape[0]) > 0, v * x, x)
+scatter_add(full_like(x[i], v), i, x.shape[0]) / maximum(scatter_add(ones_like(x[i]), i, x.shape[0]), 1), x)
+j: part.set (x, v) -> full_like(x, v)
+j: part.{add|multiply} (x, v) -> x {+|*} full_like(x, v)
+j: at.multiply (x, i##, v) -> where(pad(ones_like(x[i])[None], 0, remainder(i, x.shape[0]), x.shape[0]) > 0, \
+full_like(x[i], v) * x, x)
 t: identity (x) -> x
 t m: {add|sub subtract} (x, y, !alpha) -> x {+|-} alpha * y
 t m: narrow (x, axis|dim:{0|1}, start, n|length) -> x[{|:, }start:start + n]
