@@ -24,7 +24,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from symbackprop.apart import GIGABYTES, SECONDS, random_seed
-from symbackprop.errors import ModelError, SymbackpropError, UsageError, did_you_mean, nearest
+from symbackprop.errors import ModelError, SymbackpropError, UsageError, as_notes, did_you_mean, nearest
 from symbackprop.render.formats import FORMATS, pieces
 from symbackprop.render.options import WORDS
 from symbackprop.resources import resource
@@ -234,8 +234,8 @@ class Given:
 
         model = load(self.spec, relu0=self.relu0, dims=self.sizes, define=self.define, expression=self.alone)
         model.called |= called or {}
-        for remark in model.remarks:
-            tell(f"note: {remark}")
+        for note in as_notes(model.remarks):
+            tell(note)
         return model
 
 

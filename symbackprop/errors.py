@@ -50,7 +50,7 @@ class SymbackpropError(Exception):
         return str(self)
 
 
-MOST, ENOUGH = 10, 100  # errors that are told of one text, and of equations that are looked for
+MOST, ENOUGH = 10, 100  # errors that are told of one text, and of equations that are looked for; notes that are told
 
 
 class ModelError(SymbackpropError):
@@ -144,6 +144,12 @@ class MissingExtra(SymbackpropError):
     """An optional tool or extra is not installed."""
 
     exit_code = 4
+
+
+def as_notes(remarks: Sequence[str]) -> list[str]:
+    """The lines that tell how a text was read: of a long one only the first."""
+    more = len(remarks) - ENOUGH
+    return [f"note: {remark}" for remark in remarks[:ENOUGH]] + [f"note: and {more} more such notes"] * (more > 0)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

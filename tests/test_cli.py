@@ -190,6 +190,14 @@ def test_a_folder_that_cannot_be_entered_is_named(line: str, monkeypatch: pytest
     assert found.exit_code == 2 and "error: cannot reach shut" in found.stderr
 
 
+def test_of_many_notes_the_first_are_told() -> None:
+    """A program of 80 kB was told 900 kB of."""
+    lines = ["h = w"] + [f"h = tanh(h) + {n}" for n in range(150)]
+    found = run("show", "-e", "\n".join([*lines, "loss L = h^2"]))
+    notes = [line for line in found.stderr.splitlines() if line.startswith("note: ")]
+    assert len(notes) == 101 and notes[-1] == "note: and 51 more such notes"
+
+
 def test_an_expression_too_long_for_a_path_is_written_twice() -> None:
     """The second time, the file there was compared with the expression, as a path: `cannot reach tanh(w*x + …`."""
     formula = "loss L = " + " + ".join(f"tanh(w*x + {n})" for n in range(300))

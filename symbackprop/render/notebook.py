@@ -17,7 +17,7 @@ from symbackprop.core.names import unplaced
 from symbackprop.core.shapes import dim_text
 from symbackprop.derive import derive
 from symbackprop.derive.steps import Derivation
-from symbackprop.errors import SymbackpropError
+from symbackprop.errors import SymbackpropError, as_notes
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_notation
 from symbackprop.model.text import to_text
@@ -75,7 +75,7 @@ def register_magic(shell: Any) -> None:
         except SymbackpropError as error:
             print(f"error: {error.told()}", file=sys.stderr)
             return None
-        print("".join(f"note: {remark}\n" for remark in model.remarks), end="", file=sys.stderr)
+        print("".join(f"{note}\n" for note in as_notes(model.remarks)), end="", file=sys.stderr)
         shell.user_ns[model.name] = model
         return derive(model)
 
