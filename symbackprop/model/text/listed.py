@@ -293,7 +293,7 @@ class _Lists:
             if entries is None or (k and tokens[k - 1].is_sign(".")) or tokens[k + 1].is_sign("="):
                 continue
             end = closing(tokens, k + 1) if tokens[k + 1].is_sign("[") else k
-            one = _place(tokens[k + 2 : end], len(entries))
+            one = place_in(tokens[k + 2 : end], len(entries))
             counts = k > 1 and tokens[k - 2].text == "len" and tokens[k + 1].is_sign(")")
             if counts:
                 tokens[k - 2 : k + 2] = [tokens[k]._replace(kind=NUMBER, text=str(len(entries)))]
@@ -396,7 +396,7 @@ def _sliced(entries: list[Entry], inside: Sequence[Token]) -> list[Entry] | None
     return entries[slice(*[int(part) if part else None for part in texts])]
 
 
-def _place(inside: Sequence[Token], count: int) -> int | None:
+def place_in(inside: Sequence[Token], count: int) -> int | None:
     """The place that a number is in a list; None of anything else."""
     text = "".join(map(TEXT, inside))
     place = _computed(text) if _of_numbers(text) else None

@@ -18,6 +18,7 @@ from symbackprop.core.graph import STATED
 from symbackprop.core.scalars import TABLE
 from symbackprop.errors import Meant, ModelError, Place, nearest, suggested
 from symbackprop.model.text import branches, in_place, tree
+from symbackprop.model.text.appended import with_appended
 from symbackprop.model.text.backwards import filled_from_the_front
 from symbackprop.model.text.branches import RESULT, RETURN, Branch, branch, holds, joined
 from symbackprop.model.text.calls_of_loops import with_loops
@@ -154,9 +155,11 @@ class Reader:
         self.notes: list[tree.Said] = []
         mapped(self.lines)
         with_counts(self.lines)
+        appended = with_appended(self.lines)
         listed = with_lists(self.lines)
         made = with_made_keys(self.lines)
         self._read_keys()
+        self.notes += [tree.Said(number, _APPENDED) for number in appended]
         self.notes += [tree.Said(number, _ENTRIES) for number in listed]
         self.notes += [tree.Said(number, _STEPS) for number in made]
         self.notes += [tree.Said(number, _LOOPS) for number in with_loops(self.lines)]
@@ -304,8 +307,10 @@ class Reader:
             if len(names) == len(values) and len(known) == len({*values}) and all(map(str.isidentifier, names)):
                 return [tree.Equation(line, "let", tree.Target(name), known[value])
                         for name, value in zip(names, values, strict=True)]
-        if words[1:4] != [".", "append", "("] or not self.counters:
+        if words[1:4] != [".", "append", "("]:
             return []
+        if not self.counters:
+            raise c.after.problem(_GROWS.format(name=words[0]))
         name = c.declared("a name")
         c.go(c.place + len(("append", ".")) + 1)
         value = expression(c)
@@ -682,6 +687,9 @@ _COMMAND = "the line `{first} …` says nothing here: nothing is executed"
 _GRADIENT = "the line `{first} = …` says nothing here: gradients are derived"
 _SHOWN = "the line `{first}` says nothing here: nothing is shown"
 _KEYS = "what stands under a name, as in params['W'], is read as what has that name"
+_GROWS = ("a list grows by an entry in each step of a loop, or on lines in front of all loops and conditions, and is "
+          "read behind these: write {name} = [a, b]")
+_APPENDED = "what lines append to a list one by one is read as that list, written out"
 _ENTRIES = "a loop over a list that is written out is read entry by entry"
 _STEPS = "a loop whose counter is in keys is read step by step, each with its own: what stands under `\"W1\"` is W1"
 _FILLED = "an array that loops fill place by place is read as one that they fill row by row"

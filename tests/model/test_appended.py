@@ -1,0 +1,99 @@
+"""Lists that grow on lines of their own."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symbackprop.errors import SyntaxProblem
+from symbackprop.model.text import parse
+from tests.core.helpers import value
+
+HEAD = "dim T\nparam w, u: 3\ndata X: T x 3\n"
+AT: dict[str, Any] = {"w": 0.7, "u": np.array([0.2, -0.4, 1.1]), "X": np.linspace(-1.0, 2.0, 12).reshape(4, 3)}
+
+
+PROGRAMS = {
+    "what is read between": """
+        hs = []
+        hs.append(w * 2)
+        hs.append(np.tanh(hs[-1]) + hs[0])
+        loss = np.sum(np.array(hs) ** 2) + len(hs)""",
+    "a name that is given anew": """
+        h = w
+        hs = [h]
+        h = h * 3
+        hs.append(h)
+        h = h + hs[-2] * hs[1]
+        hs.append(h)
+        loss = hs[0] * hs[1] + hs[2] * hs[-1]""",
+    "arrays": """
+        hs = list()
+        hs.append(u * w)
+        hs.append(u[::-1])
+        loss = np.concatenate(hs)[2:5].sum() * np.stack(hs)[1, 0]""",
+    "an array that is changed": """
+        hs = []
+        z = u * 2
+        hs.append(z)
+        z += 1
+        hs.append(z * w)
+        loss = (hs[0] * hs[1]).sum()""",
+    "a list that is begun anew": """
+        hs = []
+        hs.append(w)
+        hs = []
+        hs.append(2 * w)
+        hs.append(w)
+        loss = hs[0] * hs[1] ** 2""",
+    "in a loop": """
+        hs = []
+        for i in range(3):
+            row = []
+            row.append(w * i)
+            row.append(w + i)
+            hs.append(row[0] * row[1])
+        loss = np.sum(np.array(hs))""",
+    "in front of a loop": """
+        hs = []
+        hs.append(w)
+        for t in range(T):
+            hs.append(np.tanh(hs[-1] * w + X[t, 0]))
+        loss = np.sum(np.array(hs))""",
+    "in a function": """
+        def f(a):
+            out = []
+            out.append(a * w)
+            out.append(out[0] + 1)
+            return out[0] * out[1]
+        loss = f(w) + f(np.sum(u))""",
+    "two lists": """
+        a, b = [], []
+        a.append(w)
+        b.append(a[0] * 2)
+        a.append(b[-1])
+        loss = a[0] * a[1] + b[0]""",
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_it_is_what_python_computes(program: str) -> None:
+    lines = dedent(PROGRAMS[program])
+    names: dict[str, Any] = {"np": np, **AT, "u": AT["u"].copy(), "T": 4}
+    exec(lines, names)
+    model = parse(HEAD + lines)
+    assert model.loss_row is not None
+    np.testing.assert_allclose(value(model.loss_row, **{n: AT[n] for n in model.leaves()}), names["loss"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("lines", [
+    "hs = []\nhs.append(w)\nif w > 0:\n    hs.append(2 * w)\nloss L = sum(hs)",
+    "hs = []\nhs.append(w)\nhs.append(sum(hs))\nloss L = sum(hs)",
+    "hs = []\nfor t in range(T):\n    hs.append(X[t, 0])\nhs.append(w)\nloss L = sum(hs)",
+])
+def test_what_grows_otherwise_is_refused(lines: str) -> None:
+    with pytest.raises(SyntaxProblem, match="a list grows by an entry"):
+        parse(HEAD + lines)
