@@ -91,6 +91,8 @@ def test_it_is_what_python_computes(program: str) -> None:
 
 @pytest.mark.parametrize("lines", [
     "hs = []\nhs.append(w)\nif w > 0:\n    hs.append(2 * w)\nloss L = sum(hs)",
+    "hs = [w]\nfor t in range(T):\n    if X[t, 0] > 0:\n        hs.append(X[t, 0])\nloss L = sum(hs)",
+    "hs = [w]\nfor t in range(T):\n    if X[t, 0] > 0:\n        continue\n    hs.append(X[t, 0])\nloss L = sum(hs)",
     "hs = []\nhs.append(w)\nhs.append(sum(hs))\nloss L = sum(hs)",
     "hs = []\nfor t in range(T):\n    hs.append(X[t, 0])\nhs.append(w)\nloss L = sum(hs)",
 ])

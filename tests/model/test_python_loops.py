@@ -621,7 +621,7 @@ def test_an_entry_of_states_is_read_as_one_of_the_steps(entry: str, read: str) -
         "if k[t] > 2:\n        if k[t] > 3:\n            continue\n        z += 1", "continue",
         "if k[t] > 2:\n        z += 1\n    elif k[t] > 1:\n        continue",
         "if k[t] > 2:\n        z += 1\n    else:\n        continue")],
-    ("hs = []\nhs.append(v)\nloss = sum(v)", "a line is a declaration or an equation"),
+    ("hs = []\nif sum(v) > 0:\n    hs.append(v)\nloss = sum(v)", "a list grows by an entry in each step of a loop"),
     ("hs = []\nloss = sum(hs)", "'hs' is not declared"),
     ("for t in 1..T:\n    a = B[1:, t]\nloss L = sum(a)", "an index of B behind axes of which all is read"),
     ("q = [] + v\nloss L = sum(q)", "there are no lists"),

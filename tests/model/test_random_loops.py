@@ -160,7 +160,7 @@ def test_what_lines_change_has_the_value_that_python_gives_it(lines: str) -> Non
     ("p = np.flip(u)\np += 1\nloss = np.sum(u * p)", "u is changed here with p"),
     ("p = v * u\nif w > 0:\n    p = u\np += 1\nloss = np.sum(u * p)", "u is changed here with p"),
     ("p = v * u\nif w > 0:\n    p = u[::-1]\n    p *= 2\nloss = np.sum(u * p)", "u is changed here"),
-    ("h = v * u\ng = v\nif w > 0:\n    g = h\n    h += 1\nloss = np.sum(g * h)", "h is changed here"),
+    ("h = v * u\ng = 2 * u\nif w > 0:\n    g = h\n    h += 1\nloss = np.sum(g * h)", "h is changed here"),
     ("p = u if w > 0 else v * u\np += 1\nloss = np.sum(u * p)", "u is changed here with p"),
     ("def f(m):\n    q = -m\n    if w > 0:\n        q = m\n    return q\np = f(u)\np += 1\nloss = sum(u * p)",
      "u is changed here with p"),
@@ -183,8 +183,24 @@ def test_a_list_that_is_filled_in_several_places_is_refused(loops: str) -> None:
         Model.parse(f"{HEAD}hs = []\n{loops}\nloss = np.sum(hs)")
 
 
-@pytest.mark.parametrize("line", ["if c[i] > 0:\n        hs.append(w * c[i])", "hs.append(hs[i] + w)"])
-def test_a_list_has_no_entries_of_steps_that_append_none(line: str) -> None:
+@pytest.mark.parametrize(("line", "why"), [
+    ("if c[i] > 0:\n        hs.append(w * c[i])", "a list grows by an entry in each step"),
+    ("hs.append(hs[i] + w)", r"hs\[i\] is used before it is assigned"),
+])
+def test_a_list_has_no_entries_of_steps_that_append_none(line: str, why: str) -> None:
     """Entries that nothing gives were 0, as those of zeros(N) are, and the mean was that of N."""
-    with pytest.raises(ModelError, match=r"hs\[i\] is used before it is assigned"):
+    with pytest.raises(ModelError, match=why):
         Model.parse(f"{HEAD}hs = []\nfor i in range(N):\n    {line}\nloss = np.mean(hs)")
+
+
+@pytest.mark.parametrize("lines", [
+    "z = w\nif v > 0:\n    z = u\nloss = np.sum(z)",  # of 5 entries, or of one
+    "z = u if v > 0 else w\nloss = np.sum(z)",
+    "def f(m):\n    if v > 0:\n        return u\n    return m\nloss = np.sum(f(w))",
+    "loss = np.mean(u[:2] if v > 0 else u[:1])",
+])
+def test_both_sides_of_a_condition_have_one_shape(lines: str) -> None:
+    with pytest.raises(ModelError, match="make both of one shape"):
+        Model.parse(HEAD + lines)
+    program = lines.replace("else w", "else u * 0").replace("z = w", "z = u * w").replace("f(w)", "f(2 * u)")
+    assert Model.parse(HEAD + program.replace("u[:1]", "u[3:]"))

@@ -100,7 +100,7 @@ def holds(condition: tree.Expr) -> bool | None:
 def decided(expr: tree.Expr) -> tree.Expr:
     """An expression without the branches that are not taken, of conditions that hold or do not."""
     match expr:
-        case tree.Call(tree.CHOICE, (condition, *sides), ()) if (taken := holds(condition)) is not None:
+        case tree.Choice(_, (condition, *sides), ()) if (taken := holds(condition)) is not None:
             return decided(sides[not taken])
     return tree.changed(expr, decided)
 
@@ -120,7 +120,7 @@ def joined(line: int, condition: tree.Expr, then: Branch, other: Branch, begins:
         has = [side for side in (then, other) if not side.raises and (
             target in side.values or target.index is not None or not begins(target.name))]
         sides = [side.values.get(target, _before(target)) for side in has]
-        return tree.Call(tree.CHOICE, (condition, *sides), (), place=condition.place) if sides[1:] else sides[0]
+        return tree.Choice(tree.CHOICE, (condition, *sides), (), place=condition.place) if sides[1:] else sides[0]
 
     def changes(target: tree.Target) -> tuple[str, ...]:
         """What has an equation of its own is changed there, but for what shares numbers with others."""

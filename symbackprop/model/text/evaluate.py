@@ -265,6 +265,7 @@ class Evaluator:
         _refuse_slips(expr, args)
         options = {k: self._branch(v) for k, v in expr.options if k not in IDLE_OPTIONS or not dialect.is_idle(v)}
         refuse_doubtful(expr, args, options)
+        _refuse_sides(expr, args)
         self._refuse_random(expr, args, options)
         try:
             args = self._two_by_two(expr.function, args)
@@ -656,3 +657,12 @@ def _refuse_slips(expr: tree.Call, args: Sequence[Value]) -> None:
             if isinstance(args[0], Node) and args[0].ndim > 1:
                 said = "sum of a list is an array in Python, and the sum of all entries in NumPy: write which"
                 raise ModelError(said, instead=sums_of_lists)
+
+
+def _refuse_sides(expr: tree.Call, args: Sequence[Value]) -> None:
+    """Refuse a number on one side of a condition and an array on the other: Python has one of them, whose sum or size
+    is not that of a where(c, a, b)."""
+    shapes = [a.shape if isinstance(a, Node) else () for a in args] if isinstance(expr, tree.Choice) else []
+    if len(shapes) == 3 and not shapes[0] and not same_shape(*shapes[1:]):
+        raise ShapeError(f"where the condition holds it is {shape_text(shapes[1])}, and {shape_text(shapes[2])} where "
+                         "it does not: make both of one shape, as with np.zeros(…), or write where(…)")

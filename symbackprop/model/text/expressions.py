@@ -124,7 +124,7 @@ def _with_word(c: Cursor, first: Token, value: tree.Expr) -> tree.Expr:
     condition = _conditions(c, c.now, _comparison(c))
     if c.word("else and another value, as in `a if c else b`").text != "else":
         raise c.unexpected("expected else and another value, as in `a if c else b`")
-    return tree.Call("where", (condition, value, expression(c)), (), place=c.since(first))
+    return tree.Choice(tree.CHOICE, (condition, value, expression(c)), (), place=c.since(first))
 
 
 def _comparison(c: Cursor) -> tree.Expr:

@@ -438,7 +438,7 @@ def _asks(part: tree.Expr, head: Head) -> bool:
     match part:
         case tree.Compare(_, left, right):
             return holds(part) is not None or is_word(left) or is_word(right)
-        case tree.Call(tree.CHOICE, (tree.Name(name) | tree.Call(_, (tree.Name(name),)), *_)):
+        case tree.Choice(_, (tree.Name(name) | tree.Call(_, (tree.Name(name),)), *_)):
             return name in head.parameters
     return False
 

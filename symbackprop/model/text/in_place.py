@@ -140,7 +140,7 @@ class _Memory:
         """The numbers that an expression has: those of a name, all or some of its entries, or new ones."""
         if isinstance(expr, tree.Name):
             return self.held.setdefault(expr.name, self.fresh())
-        if isinstance(expr, tree.Call) and expr.function == tree.CHOICE:  # an if: NumPy's own stands behind a dot
+        if isinstance(expr, tree.Choice):
             return set[Part]().union(*map(self.parts, expr.args[1:]))
         base = _base(expr) or next(iter(self._given(expr)), None)
         if base is None or (isinstance(expr, tree.Index) and not self.arrays.isdisjoint(

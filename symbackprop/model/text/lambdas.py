@@ -75,8 +75,8 @@ def resolved(call: tree.Expr) -> tree.Expr:
                 values = [_of(f, args[:1]) for f in args[2].items]
                 return replace(call, args=(*args[:2], replace(args[2], items=tuple(values))))
             if name == "cond" and len(args) > 3 and isinstance(args[1], (tree.Function, tree.Name)):
-                return tree.Call("where", (args[0], *[called(f, args[3:], (), call.place) for f in args[1:3]]), (),
-                                 place=call.place)
+                sides = [called(f, args[3:], (), call.place) for f in args[1:3]]
+                return tree.Choice(tree.CHOICE, (args[0], *sides), (), place=call.place)
     return call
 
 

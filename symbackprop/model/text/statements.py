@@ -174,6 +174,7 @@ class Reader:
         self.kept = set[str]()  # what several things are called that are only returned
         self.counters: list[str] = []  # of the loops around the line that is read
         self.ranges: dict[str, tree.Expr] = {}  # of the loops around the line that is read, their last steps
+        self.grows = set[str]()  # the lists that lines so far append to
         self.conditions = 0  # around the line that is read, in its loop
         self.helpers = Helpers(self.lines, self.keys, lambda name: name in self._computed_with)
 
@@ -312,6 +313,7 @@ class Reader:
         if not self.counters:
             raise c.after.problem(_GROWS.format(name=words[0]))
         name = c.declared("a name")
+        self.grows.add(name)
         c.go(c.place + len(("append", ".")) + 1)
         value = expression(c)
         c.expect(")", "behind what is appended")
@@ -468,9 +470,16 @@ class Reader:
                 raise problem(_CONTINUES, line)
         if then.skips:
             then, other = then.only(known), other.only(known)
+        self._refuse_to_grow(then, other, line)
         given = _one_by_one(joined(line, condition, then, other, lambda name: self._begins_below(name, place)))
         told = [tree.Said(line, "what stands under the condition is read as where(…)")] * (not nesting)
         return [*told, *given] or [tree.Said(line, "no value stands under the condition")]
+
+    def _refuse_to_grow(self, then: Branch, other: Branch, line: int) -> None:
+        """Refuse what appends to a list under a condition alone: it would have an entry in each step."""
+        alone = () if then.raises or other.raises else then.values.keys() ^ other.values.keys()
+        for name in sorted(target.name for target in alone if target.index is not None and target.name in self.grows):
+            raise problem(_GROWS.format(name=name), line)
 
     def _begins_below(self, name: str, place: int) -> bool:
         """Whether a name first stands below a line, and no step of a loop before can have given it a value."""

@@ -105,6 +105,11 @@ class Bars(Call):
 
 
 @record(frozen=True)
+class Choice(Call):
+    """``a if c else b``, and what a name is behind ``if c:``: a where(c, a, b) of which Python computes one side."""
+
+
+@record(frozen=True)
 class Slice(Placed):
     start: Expr | None
     stop: Expr | None
