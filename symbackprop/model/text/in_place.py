@@ -112,7 +112,8 @@ class _Memory:
         name = e.target.name
         for other in (*e.changes, *self._changed_by(e.value)):
             self._change(other, e)
-        if name in e.changes:
+        if name in e.changes:  # on one side of a condition perhaps, while it is another array on the other
+            self.held[name] = self.held[name].union(*map(self.parts, filter(names_of, _sides(e.value))))
             return
         parts = self.parts(e.value)
         self.held[name] = parts if e.target.index is None else self.held.get(name, set()) | parts
@@ -141,7 +142,7 @@ class _Memory:
         if isinstance(expr, tree.Name):
             return self.held.setdefault(expr.name, self.fresh())
         if isinstance(expr, tree.Choice):
-            return set[Part]().union(*map(self.parts, expr.args[1:]))
+            return set[Part]().union(*map(self.parts, _sides(expr)))
         base = _base(expr) or next(iter(self._given(expr)), None)
         if base is None or (isinstance(expr, tree.Index) and not self.arrays.isdisjoint(
                 item.name for item in expr.items if isinstance(item, tree.Name))):
@@ -165,6 +166,11 @@ class _Memory:
             case _:
                 return ()
         return args[:1] if of_layer or _is_in_place(expr) else ()
+
+
+def _sides(expr: tree.Expr) -> Sequence[tree.Expr]:
+    """What may be chosen by conditions; of anything else itself."""
+    return [side for part in expr.args[1:] for side in _sides(part)] if isinstance(expr, tree.Choice) else [expr]
 
 
 def _base(expr: tree.Expr) -> tree.Expr | None:
