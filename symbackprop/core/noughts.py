@@ -200,6 +200,7 @@ def _weight(row: Node, depth: int = MAX_DEPTH) -> Node:
     inner = _weight(row.args[0], depth - 1) if depth and (is_sum(row) or is_view(row)) else row
     if inner in (row, *row.args):
         return row
+    inner = row.graph.broadcast(inner, row.args[0].shape)  # the same one for entries of other arguments
     return row.graph.again(row, [row.graph.call("abs", inner) if is_sum(row) else inner])
 
 

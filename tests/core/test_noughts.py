@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import numpy as np
 import pytest
 
+from symbackprop import verify
 from symbackprop.core import formula as f
 from symbackprop.model.text import parse
 from symbackprop.model.text.write import to_text
@@ -192,3 +194,15 @@ def test_a_slope_that_vanishes_is_no_weight(form: str, limit: float, level: int,
     found, without = [module.loss_and_grads({"x": np.zeros(1), "v": np.array([v])}, {})[1]["x"] for v in (1.0, 0.0)]
     assert np.isnan(found) or found == pytest.approx(limit)
     assert without == 0
+
+
+def test_a_sum_of_what_one_weight_has_everywhere(tmp_path: Path) -> None:
+    """The weight of all entries of the sum was taken for a sum of its own, which has no axes: a traceback."""
+    lines = """
+        dim T, H
+        data X: T x H
+        param u: H, a: H
+        c = dot(a, u) / (maximum(norm(a), 1e-8) * maximum(norm(u), 1e-8))
+        z = log_softmax(X)
+        loss L = mean(where(pad(ones(1, H), 0, T-1, T) > 0, c * z, z))"""
+    assert verify(parse(dedent(lines).strip())).passed

@@ -16,12 +16,12 @@ from symbackprop.model.text import tree
 from symbackprop.model.text.brackets import unclosed
 from symbackprop.model.text.calls import NUMPY, Callee, callee, function_names, is_numpys, refuse_impossible
 from symbackprop.model.text.expressions import one_formula
+from symbackprop.model.text.in_place import changes_in_place
 from symbackprop.model.text.meant_lines import (
     DECLARED,
     JOINED,
     declared_instead,
     joined,
-    rewritten,
     solved_at_once,
     with_function,
     without_module,
@@ -40,6 +40,7 @@ from symbackprop.model.text.spellings import (
     calls_of,
     distributions,
     is_distribution,
+    is_spelled,
     spelled,
     spelled_names,
 )
@@ -73,8 +74,8 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
     module, expr = _module(expr.base, names), _with_reduction(expr)
     if module == "einops" and expr.args is not None:
         return tree.Call(expr.name, expr.args, expr.options)
-    if expr.args and _CHANGING.fullmatch(expr.name) and expr.name not in IDLE_METHODS:
-        return plain(_unchanging(expr, expr.args[0] if module else expr.base), names, values, tell)
+    if expr.args is not None and changes_in_place(expr.name) and not is_spelled(expr.name):
+        return plain(replace(expr, name=expr.name.rstrip("_")), names, values, tell)
     density = _of_distribution(expr, names) or _of_two_distributions(expr)
     if density is not None:
         read = _told(expr.name, *density, tell)
@@ -162,18 +163,6 @@ def _spelled_by(whose: Sequence[str], name: str, args: tuple[tree.Expr, ...], op
     """What a call is by the first of these libraries that has it."""
     calls = (spelled(letter, name, args, dict(options)) for letter in whose)
     return next((call for call in calls if call is not None), None)
-
-
-_CHANGING = lazy(r"[a-z]\w*[a-z\d]_")  # add_, relu_, scatter_
-
-
-def _unchanging(expr: tree.Member, array: tree.Expr) -> tree.Member:
-    """``a.add(b)`` for PyTorch's ``a.add_(b)``, where nothing else can read the array that it changes."""
-    bare = expr.name.rstrip("_")
-    if isinstance(array, tree.Name):
-        raise SyntaxProblem(f"{expr.name} changes {array.name} for every line below too: write {bare}(…), which gives "
-                            "another array", near=expr.name, instead=[rewritten(rf"\b{expr.name}\(", f"{bare}(")])
-    return replace(expr, name=bare)
 
 
 def _changed(expr: tree.Member, names: Container[str]) -> tuple[tree.Expr, str] | None:

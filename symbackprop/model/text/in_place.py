@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import count
 from typing import TypeAlias
 
+from symbackprop.core.functions.words import IDLE_METHODS
 from symbackprop.model.text import tree
 from symbackprop.patterns import lazy
 
@@ -26,13 +27,17 @@ _OPTION = "inplace"
 _ARRANGED = (tree.Word(Ellipsis),)  # all entries, in another order
 _PLACES = (tree.Number, tree.Negative, tree.Name, tree.Slice, tree.Word)  # an index of arrays copies
 _TORCH = lazy(r"\btorch\b|\bnn\.|\bF\.")
+_CHANGING = lazy(r"[a-z]\w*[a-z\d]_")  # add_, relu_, scatter_
+_CALLED = lazy(rf"{_CHANGING.pattern}\(")
+_LIBRARIES = ("np", "numpy", "torch", "F")
 _SAID = "{0} is changed here{1}, in PyTorch, and in NumPy where it is an array{2}"
 
 
 def with_shared(statements: Sequence[tree.Statement], text: str) -> Sequence[tree.Statement]:
     """The statements, behind those that change what is read under another name below that which has its numbers too;
     arrays of JAX's are not changed."""
-    if _JAX.search(text) or not (_OPTION in text or any(e.changes for e in tree.equations(statements))):
+    changes = _OPTION in text or _CALLED.search(text) or any(e.changes for e in tree.equations(statements))
+    if _JAX.search(text) or not changes:
         return statements
     found: dict[int, dict[tree.Shared, None]] = {}
     for place, shared in _Memory(_TORCH.search(text) is not None).block(statements):
@@ -135,7 +140,8 @@ class _Memory:
                 is_all = theirs == now and not self.depth
                 told = _SAID.format(other, with_it, instead)
                 shared = tree.Shared(e.line, other, tree.Name(of), told, is_all, self.of_numbers)
-                self.stale.setdefault(other, (id(e), shared))
+                if other not in self.stale or self.stale[other][1].is_all:  # else some of it is not known any more
+                    self.stale[other] = id(e), shared
 
     def parts(self, expr: tree.Expr) -> set[Part]:
         """The numbers that an expression has: those of a name, all or some of its entries, or new ones."""
@@ -147,7 +153,8 @@ class _Memory:
         if base is None or (isinstance(expr, tree.Index) and not self.arrays.isdisjoint(
                 item.name for item in expr.items if isinstance(item, tree.Name))):
             return self.fresh()
-        items = expr.items if isinstance(expr, tree.Index) else _ARRANGED if _base(expr) is not None else ()
+        arranged = _base(expr) is not None and changed_by(expr) is None
+        items = expr.items if isinstance(expr, tree.Index) else _ARRANGED if arranged else ()
         return {(root, known or items) for root, known in self.parts(base)}
 
     def _changed_by(self, expr: tree.Expr) -> Iterator[str]:
@@ -158,6 +165,9 @@ class _Memory:
 
     def _given(self, expr: tree.Expr) -> Sequence[tree.Expr]:
         """What a call changes that changes what it is given."""
+        changed = changed_by(expr)
+        if changed is not None:
+            return (changed,)
         match expr:
             case tree.Member(made, name, tuple() as args):
                 of_layer = name in self.layers or (name == tree.FORWARD and _is_in_place(made))
@@ -175,6 +185,9 @@ def _sides(expr: tree.Expr) -> Sequence[tree.Expr]:
 
 def _base(expr: tree.Expr) -> tree.Expr | None:
     """What an expression has the numbers of; None where these are new."""
+    changed = changed_by(expr)
+    if changed is not None:
+        return changed
     match expr:
         case tree.Transpose(base):
             return base
@@ -183,11 +196,26 @@ def _base(expr: tree.Expr) -> tree.Expr | None:
         case tree.Call(name, (base, *_)) if name in _SHARED:
             return base
         case tree.Member(base, name, args) if name in _SHARED:
-            of_library = isinstance(base, tree.Name) and base.name in ("np", "numpy", "torch")
-            return (args[0] if args else None) if of_library else base
+            return (args[0] if args else None) if is_library(base) else base
         case tree.Member(tree.Name("np" | "numpy"), name, (base, *_)) if name in _TURNED:
             return base
     return None
+
+
+def changes_in_place(name: str) -> bool:
+    """Whether a function of PyTorch's is one that changes what it is given, add_ and relu_."""
+    return bool(_CHANGING.fullmatch(name)) and name not in IDLE_METHODS
+
+
+def changed_by(expr: tree.Expr) -> tree.Expr | None:
+    """What ``h.add_(x)`` and ``F.relu_(h)`` change, and are; None of any other expression."""
+    if not isinstance(expr, tree.Member) or expr.args is None or not changes_in_place(expr.name):
+        return None
+    return next(iter(expr.args), None) if is_library(expr.base) else expr.base
+
+
+def is_library(expr: tree.Expr) -> bool:
+    return isinstance(expr, tree.Name) and expr.name in _LIBRARIES
 
 
 def _is_in_place(expr: tree.Expr) -> bool:

@@ -257,7 +257,7 @@ class _Lists:
         texts = [*map(TEXT, tokens)]
         if len(texts) == 1:
             return self.entries.get(texts[0])
-        depths = _depths(tokens)
+        depths = depths_of(tokens)
         signs = [j for j, token in enumerate(tokens) if token.is_sign("+") and not depths[j]]
         if signs and signs[0]:
             added = [self.value(tokens[j + 1 : k]) for j, k in pairwise([-1, *signs, len(tokens)])]
@@ -314,7 +314,7 @@ _GIVES = ("=", "+=", "-=", "*=", "/=", ".", "[")
 _OF_LISTS = ("zip", "reversed", "enumerate", "list")
 
 
-def _depths(tokens: Sequence[Token]) -> list[int]:
+def depths_of(tokens: Sequence[Token]) -> list[int]:
     """How many brackets are open in front of each token."""
     return [0, *accumulate([_DEEPER.get(token.text, 0) for token in tokens])]
 
@@ -327,7 +327,7 @@ def given_names(line: Line) -> list[str]:
     texts = [*map(TEXT, line.tokens)]
     signs = [j for j, text in enumerate(texts) if text == "="] if "=" in texts else [0]
     if "," in texts[: signs[-1]] or signs[1:]:
-        depths = _depths(line.tokens)
+        depths = depths_of(line.tokens)
         equal = max((j for j in signs if not depths[j]), default=0)
         if not {",", "="}.isdisjoint(texts[:equal]):
             return [token.text for token in line.tokens[:equal] if token.kind == NAME]

@@ -793,6 +793,8 @@ t m: select (x, axis|dim:{0|1}, i|index#) -> x[{|:, }i]
 t m: diag_embed (x) -> x[..., None] * eye(x.shape[-1])
 t: chain_matmul (a, b{|, c|, c, d}) -> a @ b{| @ c| @ c @ d}
 t: heaviside (x, value) -> where(x > 0, 1, where(x < 0, 0, value))
+t m: zero_ (x) -> zeros_like(x)
+t m: {fill|copy}_ (x, v) -> full_like(x, v)
 t m: count_nonzero (x) -> sum(x != 0)
 t m: dist (a, b, p=2) -> norm(flatten(a - b), order=p)
 t m: pinverse (x) -> pinv(x)

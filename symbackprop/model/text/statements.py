@@ -31,7 +31,7 @@ from symbackprop.model.text.helpers import Helpers
 from symbackprop.model.text.imports import is_import
 from symbackprop.model.text.keys import Keys
 from symbackprop.model.text.languages import as_read, language, with_its_signs, with_methods
-from symbackprop.model.text.listed import given_names, with_lists
+from symbackprop.model.text.listed import depths_of, given_names, with_lists
 from symbackprop.model.text.lists_of_self import with_counts
 from symbackprop.model.text.made_keys import with_made_keys
 from symbackprop.model.text.mapped import mapped
@@ -71,6 +71,7 @@ from symbackprop.model.text.tokens import (
     physical_lines,
     problem,
 )
+from symbackprop.model.text.writing import closing, words
 from symbackprop.patterns import lazy
 
 KEYWORDS = ("dim", "function", "data", "input", "param", "const", "convention", "loss", "output", "notation", "for")
@@ -244,6 +245,7 @@ class Reader:
         told = says_nothing(c) or self._done_outside(c) or self._kept(c) or self._is_decorator(c) * _DECORATOR
         if told:
             return [tree.Said(c.now.line, told.format(first=first.text, second=second.text))]
+        c = _with_target(c)
         others = self.python(c, indent, nesting) or self._skipped(c) or self._collected(c)
         if not others and c.after.is_sign("["):
             others = changed_entries(c, self.counters, self._is_of_array(c))
@@ -682,7 +684,7 @@ def _refuse_deep(what: str, line: int, nesting: int) -> None:
 
 
 _CALLED = ("__call__", "call")  # of Python's and Keras' objects
-_EXECUTED = ("backward", "zero_grad", "zero_", "retain_grad", "requires_grad_", "step", "train", "eval", "show", "seed",
+_EXECUTED = ("backward", "zero_grad", "retain_grad", "requires_grad_", "step", "train", "eval", "show", "seed",
              "manual_seed", "set_printoptions")
 _OBJECTS = ("optim", "optimizers", "device", "default_rng", "RandomState", "PRNGKey", "Generator", "subplots")
 GRADIENTS = ("gradient", "grad", "value_and_grad", "jacobian", "hessian", "jacrev", "jacfwd")
@@ -716,7 +718,8 @@ _DECORATOR = "the decorator @{second} says nothing here: nothing is executed"
 def _is_executed(c: Cursor) -> bool:
     """Whether a line is the call of something that does, and computes nothing: ``loss.backward()``, ``plt.plot(…)``."""
     path = [*takewhile(lambda token: not token.is_sign("(", "="), c.tokens)]
-    called = path[-1].text in _EXECUTED or path[-1].text.startswith("clip_grad") or path[0].text == "plt"
+    called = path[-1].text in _EXECUTED or path[-1].text.startswith("clip_grad") or path[0].text == "plt" or (
+        "init" in map(TEXT, path[:-1]))
     return called and len(path) < len(c.tokens) and c.tokens[len(path)].is_sign("(")
 
 
@@ -806,8 +809,8 @@ def _attributes(tokens: Sequence[Token]) -> set[str]:
 
 
 def _stopped(statement: tree.Statement) -> tree.Statement:
-    """An equation whose value has no gradient."""
-    if not isinstance(statement, tree.Equation):
+    """An equation whose value has no gradient, but for another name of what has one."""
+    if not isinstance(statement, tree.Equation) or isinstance(statement.value, tree.Name):
         return statement
     value = statement.value
     return replace(statement, value=tree.Call("stop_gradient", (value,), (), place=value.place))
@@ -1122,6 +1125,21 @@ def target(c: Cursor) -> tree.Target:
 
 
 _HOW = {"=": "set", "+=": "add", "-=": "add", "*=": "multiply"}  # what is done to entries, as JAX calls it
+
+
+def _with_target(c: Cursor) -> Cursor:
+    """The line ``h.add_(x)``, ``h[0].mul_(2)`` or ``F.relu_(h)`` as ``h = h.add_(x)``; any other as it is."""
+    tokens, depths = c.tokens, depths_of(c.tokens)
+    called = [k + 1 for k, token in enumerate(tokens) if token.is_sign(".") and not depths[k]]
+    if not called or not all(in_place.changes_in_place(tokens[k].text) and tokens[k + 1].is_sign("(") for k in called):
+        return c
+    of_library = in_place.is_library(tree.Name(tokens[0].text))
+    target = tokens[4:5] if of_library else tokens[: called[0] - 1]
+    is_whole = tokens[5].is_sign(",", ")") if of_library else not target[1:] or (
+        target[1].is_sign("[") and closing(tokens, 1) == len(target) - 1)
+    if target[0].kind != NAME or not is_whole or closing(tokens, called[-1] + 1) != len(tokens) - 2:
+        return c
+    return Cursor((*target, *words("=", target[0].line), *tokens))
 
 
 def changed_entries(c: Cursor, counters: Sequence[str], of_array: bool) -> Sequence[tree.Statement]:
