@@ -325,7 +325,6 @@ CORRECTED = [
      "loss L = (y - X @ w).T @ (y - X @ w) + log(det(W)) + sum(w * w)"),
     (r"loss L = \sum_i y_i^2 + \lambda \sum_j |w_j|", "loss L = sum(y^2)+ lam * sum(|w|)"),
     (r"loss L = w^\top (W + I)^{-1} w", "loss L = w.T @ inv(W + eye(D)) @ w"),
-    ("p = jax.vmap(lambda a: a @ w)(X)", "for n in 1..X.shape[0]: p = (lambda a: a @ w)(X[n])"),
     ("f = lambda a, c: dot(a, w) * c\np = jax.vmap(f)(X, y)", "for n in 1..X.shape[0]: p = f(X[n], y[n])"),
     ("if b > 0\n    q = b\nelse:\n    q = 2", "if b > 0:"),
     ("c = scipy.linalg.cho_factor(W)", "c = cholesky(W)"),

@@ -24,12 +24,14 @@ from symbackprop.model.text.keys import Keys, folded, is_dict
 from symbackprop.model.text.meant_lines import left_out
 from symbackprop.model.text.tokens import END, NAME, STRING, TEXT, Cursor, Line, Token, ended, problem
 from symbackprop.model.text.writing import closing, items, letters
+from symbackprop.patterns import lazy
 from symbackprop.records import record
 
 _MADE = "__init__"  # whose lines are read where they stand
 _DEEPEST, _MOST_LINES = 8, 2_000  # calls in calls, and lines that all calls have
 _PLAIN = (tree.Name, tree.Number, tree.Negative, tree.Word, tree.String, tree.Function, tree.Tuple, tree.Member)
 _NONE = Token(END, "")
+_OF_LOSS = lazy(r"loss|cost|objective|nll|likelihood|energy")  # names of functions of which a model is
 _IDLE = ("print", "assert")  # what lines begin with of which nothing is read
 
 
@@ -123,6 +125,8 @@ class Helpers:
     def begin(self, tokens: Sequence[Token]) -> bool:
         """Where a function begins that nothing calls: whether its lines say something. What a class is made of is kept
         where ``__init__`` does."""
+        if self._is_beside_a_loss(tokens[1]):
+            return False
         if tokens[1].text != _MADE:
             self.taken |= {token.text for before, token in pairwise(tokens) if before.is_sign("(", ",")}
             usual = _parameters(tokens[2:]) if any(t.kind == STRING or t.text in WORDS for t in tokens) else {}
@@ -131,6 +135,25 @@ class Helpers:
             return not (self.inside and self.inside[-1]) and not (known and self._is_beside_others(tokens[0].line))
         self.initial = _parameters(tokens[2:]) or {}
         return True
+
+    def _is_beside_a_loss(self, name: Token) -> bool:
+        """Whether what the model computes stands outside of a function that nothing calls, or in another one."""
+        line = next(line for line in self.lines if line.number == name.line)
+        heads = {self.lines[k].tokens[1].text for k in self._heads if self.lines[k].indent == line.indent}
+        losses = {head for head in heads if _OF_LOSS.search(head) and not self.calls.get(head)}
+        return not self.inside and not self.depth and (
+            line.indent in self._losses_outside or (len(losses) == 1 and name.text not in losses))
+
+    @cached_property
+    def _heads(self) -> Sequence[int]:
+        return [k for k, line in enumerate(self.lines) if line.tokens[0].text == "def"]
+
+    @cached_property
+    def _losses_outside(self) -> set[str]:
+        """How far lines are indented that give a loss outside of all functions."""
+        inside = {k for head in self._heads for k in range(head, self._end(head))}
+        return {line.indent for k, line in enumerate(self.lines) if k not in inside and line.tokens[0].text == "loss"
+                and (line.tokens[1].kind == NAME or line.tokens[1].is_sign("="))}
 
     def _is_beside_others(self, line: int) -> bool:
         """Whether lines stand outside of the function that begins on a line."""

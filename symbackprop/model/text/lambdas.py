@@ -50,7 +50,7 @@ def unwrapped(function: tree.Expr) -> tree.Expr:
         case (tree.Call(wrapper, (inner, *more), options) | tree.Member(_, wrapper, (inner, *more), options)
               ) if wrapper in WRAPPERS:
             plain = not more and {word for word, _ in options} <= {"otypes"}  # others say along which axes
-            if wrapper not in AS_IT_IS and not (plain and _is_of_entries(inner, wrapper)):
+            if wrapper not in AS_IT_IS and not (plain and is_of_entries(inner, wrapper)):
                 raise _row_by_row(wrapper, inner, function.place)
             return unwrapped(inner)
     return function
@@ -84,7 +84,7 @@ def _of(function: tree.Expr, args: Sequence[tree.Expr]) -> tree.Expr:
     return called(function, args, (), function.place) if isinstance(function, tree.Function) else function
 
 
-def _is_of_entries(function: tree.Expr, wrapper: str) -> bool:
+def is_of_entries(function: tree.Expr, wrapper: str) -> bool:
     """Whether a function computes every entry by itself, so that it may as well be called with all of them."""
     match function:
         case tree.Function(parameters, value):
