@@ -11,7 +11,7 @@ from itertools import chain, count, takewhile
 
 from symbackprop.errors import SyntaxProblem
 from symbackprop.grade.printed import answers_of, is_derivation
-from symbackprop.grade.python import branch_of, entries_of, lines_of, written_out
+from symbackprop.grade.python import branch_of, entries_of, in_two, leaves, lines_of, written_out
 from symbackprop.grade.typeset import is_typeset
 from symbackprop.model.text.wrapping import FENCE, around, unwrapped
 
@@ -67,7 +67,8 @@ def read_lines(text: str, shapes: Mapping[str, Sequence[str]] | None = None) -> 
     if len(text) > MAX_TEXT:
         raise SyntaxProblem(f"the answers have {len(text)} characters; at most {MAX_TEXT} are read")
     physical = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    joined = _joined(_statements([_PASTED.sub("", raw) for raw in physical]))
+    whole = _joined(_statements([_PASTED.sub("", raw) for raw in physical]))
+    joined = [(number, *line) for number, indent, said in whole for line in in_two(indent, said)]
     names = (name for k in count(1) if (name := f"part{k}") not in text)
     known = shapes or {}
     _refuse_long(joined)
@@ -405,15 +406,26 @@ def _block(flat: Flat, place: int, indent: int, under: str = "") -> tuple[list[L
         head, _, inline = text.partition(":")
         counter, start, stop, step = _range(head, number)
         if inline.strip():
+            _refuse_leaving([(number, own, inline.strip())])
             body = [Line(number, part, under=around) for part in lines_of(inline.strip())]
         else:
+            begin = place
             body, place = _block(flat, place, own + 1, around)
+            _refuse_leaving(flat[begin:place])
         if not body:
             raise SyntaxProblem("the loop has no body: indent the lines that belong to it", f"line {number}")
         from_0 = "0" in (start, stop) or stop == "-1 + 1"
         is_range = re.search(r"range\s*\(", head) is not None
         lines.append(Line(number, text, Loop(counter, start, stop, tuple(body), from_0, is_range, step)))
     return lines, place
+
+
+def _refuse_leaving(body: Flat) -> None:
+    """Raises a `SyntaxProblem` where a loop does not run to its end: its lines are read at every step."""
+    for number, _, text in body:
+        if word := leaves(text):
+            way = "put it behind the loop, not in it" if word == "return" else "let the range end there"
+            raise SyntaxProblem(f"{word} leaves steps of the loop out, which cannot be read: {way}", f"line {number}")
 
 
 def _equations(text: str) -> list[str]:

@@ -25,6 +25,8 @@ _HEAD = re.compile(
     r"(?:(?:def|class)\s+\w+\b.*|with\b.*|if\s+ctx\.needs_input_grad.*|try\s*|finally\s*|else\s*):$"
     r"|@\w[\w.]*(?:\(.*\))?$"
 )
+_CONDITION = re.compile(
+    r"(?:el(?=if\b))?(?P<case>(?:if|while)\b.*:\s*\S.*)$|else\s*:\s*(?P<otherwise>\S.*)$", re.DOTALL)
 _SILENT = (ast.Import, ast.ImportFrom, ast.Pass, ast.Return, ast.Assert, ast.Delete, ast.Global, ast.Raise)
 _SILENT_CALLS = ("print", "save_for_backward", "mark_dirty", "zero_grad", "step")
 _COUNTS = ("range", "arange")
@@ -37,6 +39,26 @@ def branch_of(text: str) -> str:
     for it; none of any other."""
     match = re.match(r"\s*(if|elif|while|except|match)\b.*:$", text)
     return match[1] if match is not None and _HEAD.match(text) is None else ""
+
+
+def in_two(indent: int, text: str) -> list[tuple[int, str]]:
+    """(indentation, text) of a condition and of what stands behind its colon; the line as it is where nothing does."""
+    asks = _CONDITION.match(text)
+    code = "" if asks is None or len(text) > _LONGEST else asks["case"] or f"if 1: {asks['otherwise']}"
+    statements = _parsed(code)
+    if asks is None or not statements or not isinstance(statements[0], (ast.If, ast.While)):
+        return [(indent, text)]
+    first = statements[0].body[0].col_offset  # which counts bytes
+    body = asks["otherwise"] or asks["case"].encode()[first:].decode()
+    return [(indent, text.removesuffix(body).rstrip()), (indent + 1, body)]
+
+
+def leaves(text: str) -> str:
+    """The word with which a statement leaves a loop or one of its steps; none of any other."""
+    match = re.search(r"\b(break|continue|return)\b", text)
+    statements = _parsed(text) if match is not None and len(text) <= _LONGEST else None
+    left = any(isinstance(s, (ast.Break, ast.Continue, ast.Return)) for s in statements or ())
+    return match[1] if match is not None and left else ""
 
 
 def lines_of(text: str) -> list[str]:

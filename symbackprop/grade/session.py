@@ -118,6 +118,7 @@ class Outcome:
 
 _LEGEND = re.compile(r"\s*(\w(?:\w|, ?)*) runs? over (\w+)(?: entry| entries)?\s*")  # i, j run over 2 entries
 _CHANGED = re.compile(r"\s*([^\W\d]\w*)\s*(?:\[.*\]\s*[-+*/@]?=|[-+*/@]=)(?!=)")  # d[i] = …, d[mask] -= …, d += …
+_GIVEN_ANEW = re.compile(r"\s*([^\W\d]\w*)\s*=(?!=)")
 
 
 class Session:
@@ -378,11 +379,14 @@ class Session:
         return self.outcomes[entry.key].entries if entry.answer.adds and entry.key in self.outcomes else []
 
     def _spoiler(self, entry: Entry) -> Answer | None:
-        """The line that changes what an entry's name holds, and cannot be read, unless the entry begins anew."""
+        """The line that changes what an entry's name holds, or gives it below, and cannot be read, unless the entry
+        begins anew."""
         name, answer = entry.target.text.partition("[")[0], entry.answer
         anew = not (answer.adds or answer.rereads or answer.updates)
         changes = [a for a in self.unread if (found := _CHANGED.match(a.text)) is not None and found[1] == name]
-        return next((a for a in changes if a.number > answer.number or not anew), None)
+        changes = [a for a in changes if a.number > answer.number or not anew]
+        given = [a for a in self.unread if (found := _GIVEN_ANEW.match(a.text)) is not None and found[1] == name]
+        return next(iter(changes + [a for a in given if a.number > answer.number]), None)
 
     def _fill(self, outcome: Outcome) -> None:
         spoiler = self._spoiler(outcome.entry)

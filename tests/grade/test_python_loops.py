@@ -895,8 +895,39 @@ def test_what_holds_under_a_condition_is_not_right(lines: str) -> None:
     assert any("it holds only under a condition" in line.message for line in report.unread)
 
 
-def test_what_a_framework_asks_for_is_no_condition() -> None:
-    lines = "def backward(ctx):\n    if ctx.needs_input_grad[0]:\n        dv = h.T @ (p - y)/N\n    return dv"
+@pytest.mark.parametrize("lines", [
+    "if N > 3: dv = 2*dv", "if N > 3:\n    dv = 2*dv", "if N > 3: a = 1\nelif N > 2: dv = 2*dv",
+    "if N > 3: a = 1\nelse: dv = 2*dv", "while N > 3: dv = 2*dv", "dv = h @@ 2", "dv = 2*",
+    "if any(y[1:] > 0): dv = h*é",
+])
+def test_what_is_given_anew_and_cannot_be_read_is_not_right(lines: str) -> None:
+    """The line above was called right: what stands below it was told as unread alone."""
+    report = grade(parse(NET), f"dv = h.T @ (p - y)/N\n{lines}")
+    assert "dv" not in {i.name for i in report.items if i.verdict == "right"}
+    assert all("is no name" not in line.message for line in report.unread)
+
+
+@pytest.mark.parametrize("lines", ["dv = 2*\ndv = h.T @ (p - y)/N", "if N > 3: dv = 2*dv\ndv = h.T @ (p - y)/N"])
+def test_what_is_given_anew_below_what_cannot_be_read_is_right(lines: str) -> None:
+    assert "dv" in {i.name for i in grade(parse(NET), lines).items if i.verdict == "right"}
+
+
+@pytest.mark.parametrize("word", ["break", "continue", "return dv"])
+@pytest.mark.parametrize("lines", [
+    "for i in range(N):\n    dv += h[i]*(p[i] - y[i])/N\n    {}", "for i in range(N): dv += h[i]*(p[i] - y[i])/N; {}",
+    "for i in range(N):\n    if i > 2: {}\n    dv += h[i]*(p[i] - y[i])/N",
+    "for i in range(N):\n    if i > 2:\n        {}\n    dv += h[i]*(p[i] - y[i])/N",
+    "for i in range(N):\n    for k in range(H):\n        dv[k] += h[i, k]*(p[i] - y[i])/N\n        {}",
+])
+def test_loops_that_are_left_are_refused(lines: str, word: str) -> None:
+    """They were read as if they went on to their end, and called right."""
+    with pytest.raises(SyntaxProblem, match=f"{word.split()[0]} leaves steps of the loop out"):
+        grade(parse(NET), f"dv = np.zeros(H)\n{lines.format(word)}")
+
+
+@pytest.mark.parametrize("asks", ["if ctx.needs_input_grad[0]:\n        ", "if ctx.needs_input_grad[0]: "])
+def test_what_a_framework_asks_for_is_no_condition(asks: str) -> None:
+    lines = f"def backward(ctx):\n    {asks}dv = h.T @ (p - y)/N\n    return dv"
     assert outcome(lines) == (True, True)
 
 
