@@ -132,6 +132,18 @@ ENTRIES = {
             for i in range(N):
                 hs.append(w * X[t, 0] * c[i])
             loss += np.sum(np.array(hs)**2)""",
+    "sums with loops in them under conditions": """
+        s = v
+        if w > 0.1:
+            s = sum(x**2 for x in u) * w
+        elif v > 0:
+            s += np.sum([x * v for x in a])
+        else:
+            s = s - sum(x for x in a)
+        for r in X:
+            if r[0] > 0:
+                s = s + sum(np.tanh(x) for x in r)
+        loss = s**2""",
     "numbers and arrays under one condition": """
         s = 0.0
         q = np.ones(H)

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, takewhile
 
 from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, TEXT, Line, Token, ended
-from symbackprop.model.text.writing import FreeNames
+from symbackprop.model.text.writing import FreeNames, given_names
 
 _LONGEST = 20  # of a list that is written out
 _MOST = 30  # loops of a line
+_BRANCHES = ("if", "elif", "else")
 _COLLECTED, _OF_LAYERS = "each", "ModuleList"
 
 
@@ -22,8 +23,26 @@ def written_out(lines: list[Line]) -> list[int]:
     lists = _Lists(Counter(token.text for line in lines for token in line.tokens if token.kind == NAME))
     found = [[*lists.collected(line)] if _has_loop(line) else [line] for line in lines]
     changed = [line.number for line, several in zip(lines, found, strict=True) if several != [line]]
-    lines[:] = chain.from_iterable(found)
+    above: list[list[Line]] = [[] for _ in lines]  # what is collected there
+    for k, several in enumerate(found):
+        place = _place_above(lines, k, several[:-1]) if several[1:] else k
+        less = len(lines[k].indent) - len(lines[place].indent)
+        above[place] += [line._replace(indent=line.indent[less:]) for line in several[:-1]]
+    lines[:] = [line for lists_above, several in zip(above, found, strict=True) for line in (*lists_above, several[-1])]
     return changed
+
+
+def _place_above(lines: Sequence[Line], k: int, collected: Sequence[Line]) -> int:
+    """Where lists are collected that line k makes: above the conditions that it stands under, of which the formula
+    chooses the value, where these give no name another value that the lists are made of."""
+    place = k
+    for head in range(k - 1, -1, -1):
+        if len(lines[head].indent) < len(lines[place].indent) and lines[head].tokens[0].text not in _BRANCHES:
+            break
+        if lines[head].tokens[0].text == _BRANCHES[0] and len(lines[head].indent) < len(lines[place].indent):
+            place = head
+    given = {name for line in lines[place:k] for name in given_names(line)}
+    return k if given & {token.text for line in collected for token in line.tokens} else place
 
 
 def _has_loop(line: Line) -> bool:

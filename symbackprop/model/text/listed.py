@@ -6,13 +6,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
-from itertools import accumulate, chain, pairwise, takewhile
+from itertools import chain, pairwise, takewhile
 from typing import TypeAlias
 
 from symbackprop.model.text.comprehensions import outermost
 from symbackprop.model.text.lists_of_self import OfSelf
 from symbackprop.model.text.tokens import NAME, NUMBER, TEXT, Line, Token, body_of, ended, problem
-from symbackprop.model.text.writing import FreeNames, between_commas, closing, words
+from symbackprop.model.text.writing import FreeNames, between_commas, closing, depths_of, given_names, words
 
 _MOST_ENTRIES, _MOST_LINES = 20, 400  # of a list, of a text with its loops written out
 Entry: TypeAlias = Sequence[Token]  # a name, or several in brackets
@@ -310,28 +310,7 @@ def _calls(lines: Sequence[Line], function: str) -> list[tuple[int, int]]:
             if token.text == function and line.tokens[k + 1].is_sign("(") and line.tokens[k - 1].text != "def"]
 
 
-_GIVES = ("=", "+=", "-=", "*=", "/=", ".", "[")
 _OF_LISTS = ("zip", "reversed", "enumerate", "list")
-
-
-def depths_of(tokens: Sequence[Token]) -> list[int]:
-    """How many brackets are open in front of each token."""
-    return [0, *accumulate([_DEEPER.get(token.text, 0) for token in tokens])]
-
-
-_DEEPER = {"(": 1, "[": 1, ")": -1, "]": -1}
-
-
-def given_names(line: Line) -> list[str]:
-    """The names that a line gives a value, or changes."""
-    texts = [*map(TEXT, line.tokens)]
-    signs = [j for j, text in enumerate(texts) if text == "="] if "=" in texts else [0]
-    if "," in texts[: signs[-1]] or signs[1:]:
-        depths = depths_of(line.tokens)
-        equal = max((j for j in signs if not depths[j]), default=0)
-        if not {",", "="}.isdisjoint(texts[:equal]):
-            return [token.text for token in line.tokens[:equal] if token.kind == NAME]
-    return texts[:1] if len(texts) > 1 and texts[1] in _GIVES else []
 
 
 def _stands(lines: Sequence[Line], k: int, name: str) -> bool:

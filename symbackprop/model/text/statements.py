@@ -31,7 +31,7 @@ from symbackprop.model.text.helpers import Helpers
 from symbackprop.model.text.imports import is_import
 from symbackprop.model.text.keys import Keys
 from symbackprop.model.text.languages import as_read, language, with_its_signs, with_methods
-from symbackprop.model.text.listed import depths_of, given_names, with_lists
+from symbackprop.model.text.listed import with_lists
 from symbackprop.model.text.lists_of_self import with_counts
 from symbackprop.model.text.made_keys import with_made_keys
 from symbackprop.model.text.mapped import mapped
@@ -71,7 +71,7 @@ from symbackprop.model.text.tokens import (
     physical_lines,
     problem,
 )
-from symbackprop.model.text.writing import closing, words
+from symbackprop.model.text.writing import closing, depths_of, given_names, words
 from symbackprop.patterns import lazy
 
 KEYWORDS = ("dim", "function", "data", "input", "param", "const", "convention", "loss", "output", "notation", "for")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
-from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, Token, partner
+from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, TEXT, Line, Token, partner
 
 
 class FreeNames:
@@ -54,3 +55,26 @@ def between_commas(tokens: Sequence[Token]) -> list[list[Token]]:
         else:
             parts[-1].append(token)
     return parts
+
+
+def depths_of(tokens: Sequence[Token]) -> list[int]:
+    """How many brackets are open in front of each token."""
+    return [0, *accumulate([_DEEPER.get(token.text, 0) for token in tokens])]
+
+
+_DEEPER = {"(": 1, "[": 1, ")": -1, "]": -1}
+
+
+_GIVES = ("=", "+=", "-=", "*=", "/=", ".", "[")
+
+
+def given_names(line: Line) -> list[str]:
+    """The names that a line gives a value, or changes."""
+    texts = [*map(TEXT, line.tokens)]
+    signs = [j for j, text in enumerate(texts) if text == "="] if "=" in texts else [0]
+    if "," in texts[: signs[-1]] or signs[1:]:
+        depths = depths_of(line.tokens)
+        equal = max((j for j in signs if not depths[j]), default=0)
+        if not {",", "="}.isdisjoint(texts[:equal]):
+            return [token.text for token in line.tokens[:equal] if token.kind == NAME]
+    return texts[:1] if len(texts) > 1 and texts[1] in _GIVES else []
