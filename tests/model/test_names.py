@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from symbackprop.core import functions as F
 from symbackprop.core.reverse import grad
 from symbackprop.derive import derive
+from symbackprop.errors import ModelError
 from symbackprop.model.model import Model
 from symbackprop.model.text import parse
 from symbackprop.verify.interpreter import evaluate
@@ -130,3 +131,15 @@ def test_the_gradient_of_an_intermediate_is_that_of_a_parameter_in_its_place(ter
     at_k = {**at, f"n{k}": evaluate([declared.equations[f"n{k}"]], at)[0]}
     expected = evaluate([derive(replaced, [f"n{k}"]).gradients[f"n{k}"]], at_k)[0]
     np.testing.assert_allclose(evaluate([derive(declared, [f"n{k}"]).gradients[f"n{k}"]], at)[0], expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("number", ["const T = 4", "T = 4", "n = 2\nT = 2*n"])
+def test_a_number_with_a_name_is_a_size(number: str) -> None:
+    """T was an array, not a dimension."""
+    model = parse(f"{number}\nparam X: T x T + 1\nloss L = sum(X)")
+    assert [*map(int, model.params["X"].shape)] == [4, 5]
+
+
+def test_a_number_that_is_no_size_is_none() -> None:
+    with pytest.raises(ModelError, match="a size is a whole number"):
+        parse("const r = 0.5\nparam X: r\nloss L = sum(X)")

@@ -37,7 +37,7 @@ from symbackprop.model.names import check_notation, python_name
 from symbackprop.model.text import dialect, tree, warnings
 from symbackprop.model.text.evaluate import Evaluator, evaluate
 from symbackprop.model.text.expressions import one_formula
-from symbackprop.model.text.known_numbers import numbered, short
+from symbackprop.model.text.known_numbers import number_of, numbered, short
 from symbackprop.model.text.layers import Layers, Parameters
 from symbackprop.model.text.loops import BodyScope, Carrying, runs_down, steps_read, with_counter
 from symbackprop.model.text.meant_lines import with_dimension, without_output
@@ -681,11 +681,14 @@ def _convention(name: str, expr: tree.Expr) -> sp.Expr:
 
 
 def size_of(expr: tree.Expr, scope: Scope) -> sp.Expr:
-    """A size: a positive whole number or an expression in dimensions."""
-    for name in tree.mentioned(expr):
-        if name not in scope.model.sizes and name not in scope.counters:
+    """A size: a positive whole number, which may have a name, or an expression in dimensions."""
+    others = [n for n in tree.mentioned(expr) if n not in scope.model.sizes and n not in scope.counters]
+    rows = {name: row for name in others if (row := scope.graph.names.get(name)) is not None}
+    numbers = {name: tree.Number(number) for name, row in rows.items() if (number := number_of(row)) is not None}
+    for name in others:
+        if name not in numbers:
             raise _not_a_dimension(name, scope).about(expr.place)
-    value = evaluate(expr, scope)
+    value = evaluate(tree.put(expr, numbers) if numbers else expr, scope)
     if not isinstance(value, sp.Expr) or (value.is_integer is False and not value.free_symbols):
         raise ModelError(f"a size is a whole number or made of dimensions, not {short(value)}")
     if value.is_positive is False:

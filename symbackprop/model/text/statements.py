@@ -1129,6 +1129,8 @@ _HOW = {"=": "set", "+=": "add", "-=": "add", "*=": "multiply"}  # what is done 
 
 def _with_target(c: Cursor) -> Cursor:
     """The line ``h.add_(x)``, ``h[0].mul_(2)`` or ``F.relu_(h)`` as ``h = h.add_(x)``; any other as it is."""
+    if not c.after.is_sign(".", "["):
+        return c
     tokens, depths = c.tokens, depths_of(c.tokens)
     called = [k + 1 for k, token in enumerate(tokens) if token.is_sign(".") and not depths[k]]
     if not called or not all(in_place.changes_in_place(tokens[k].text) and tokens[k + 1].is_sign("(") for k in called):
