@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from textwrap import dedent
+from textwrap import dedent, indent
 from typing import Any
 
 import numpy as np
 import pytest
 
-from symbackprop.errors import SyntaxProblem
-from symbackprop.model.text import parse
+from symbackprop.errors import ModelError, SyntaxProblem
+from symbackprop.model.text import parse, parse_alone
 from tests.core.helpers import value
 
 HEAD = "dim T\nparam w, u: 3\ndata X: T x 3\n"
@@ -70,6 +70,21 @@ PROGRAMS = {
             out.append(out[0] + 1)
             return out[0] * out[1]
         loss = f(w) + f(np.sum(u))""",
+    "in loops over lists": """
+        w2 = w * 3
+        hs = [u]
+        for k in [w, w2]:
+            hs.append(np.tanh(hs[-1] * k))
+        loss = sum(h.sum() for h in hs) * hs[-1][0]""",
+    "in loops over what a list holds": """
+        w2 = w * 3
+        ks = [(w, u), (w2, u)]
+        hs, s = [], 0.0
+        for i, (k, q) in enumerate(ks):
+            hs.append(q * k)
+        for h in hs:
+            s += (h ** 2).sum()
+        loss = s + hs[0][1]""",
     "two lists": """
         a, b = [], []
         a.append(w)
@@ -99,3 +114,58 @@ def test_it_is_what_python_computes(program: str) -> None:
 def test_what_grows_otherwise_is_refused(lines: str) -> None:
     with pytest.raises(SyntaxProblem, match="a list grows by an entry"):
         parse(HEAD + lines)
+
+
+LAYERS = {
+    "of a class": """
+        self.layers = nn.ModuleList()
+        for i in range(2):
+            self.layers.append(nn.Linear(5, 5))
+        self.layers.append(nn.Linear(5, 3))""",
+    "of a class, in brackets": """
+        self.layers = nn.ModuleList([])
+        self.layers.append(nn.Linear(5, 5))
+        self.layers.append(nn.Linear(5, 5))
+        self.layers.append(nn.Linear(5, 3))""",
+    "handed on": """
+        layers = []
+        for _ in range(2):
+            layers.append(nn.Linear(5, 5))
+        layers.append(nn.Linear(5, 3))
+        self.layers = nn.ModuleList(layers)""",
+    "with a star": """
+        layers = list()
+        layers.append(nn.Linear(5, 5))
+        layers.append(nn.Linear(5, 5))
+        layers.append(nn.Linear(5, 3))
+        self.layers = nn.Sequential(*layers)""",
+}
+
+
+@pytest.mark.parametrize("made", LAYERS)
+def test_layers_that_a_list_is_given_one_by_one(made: str) -> None:
+    init = indent(dedent(LAYERS[made]).strip(), " " * 8)
+    apply = "x = self.layers(x)" if made == "with a star" else "for l in self.layers:\n            x = l(x)"
+    text = (f"class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n{init}\n"
+            f"    def forward(self, x):\n        {apply}\n        return x.sum()\n")
+    written = "self.layers = nn.Sequential(nn.Linear(5, 5), nn.Linear(5, 5), nn.Linear(5, 3))"
+    plain = f"class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        {written}\n" \
+            "    def forward(self, x):\n        return self.layers(x).sum()\n"
+    found, expected = parse_alone(text), parse_alone(plain)
+    assert found.params.keys() == expected.params.keys() and len(found.params) == 6
+    rng = np.random.default_rng(0)
+    shapes = {name: [*map(int, row.shape)] for name, row in {**found.params, **found.data_rows}.items()}
+    given = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    assert found.loss_row is not None and expected.loss_row is not None
+    np.testing.assert_allclose(value(found.loss_row, **given), value(expected.loss_row, **given), rtol=1e-12)
+
+
+@pytest.mark.parametrize("lines", [
+    "layers = []\nn = 5\nlayers.append(nn.Linear(5, n))\nn = 4\nlayers.append(nn.Linear(5, n))",
+    "layers = []\nlayers.append(nn.Linear(5, 5))\nprint(len(layers))\nlayers.append(nn.Linear(5, 5))",
+])
+def test_other_lists_of_layers_are_refused(lines: str) -> None:
+    init = indent(f"{lines}\nself.net = nn.Sequential(*layers)", " " * 8)
+    with pytest.raises(ModelError):
+        parse_alone(f"class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n{init}\n"
+                    "    def forward(self, x):\n        return self.net(x).sum()\n")

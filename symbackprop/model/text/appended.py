@@ -1,16 +1,19 @@
 """Lists that lines of their own append to, ``hs = []`` with ``hs.append(f(x))`` below it, outside of loops: the same
-list written out, behind the last of these lines, and an equation for each entry."""
+list written out, behind the last of these lines, and an equation for each entry. Lists of layers, to which loops over
+few numbers may append too, stand where they are read: ``nn.Sequential(*layers)``, ``self.layers = nn.ModuleList()``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from symbackprop.model.text.listed import place_in
-from symbackprop.model.text.tokens import NAME, TEXT, Line, Token, ended
-from symbackprop.model.text.writing import FreeNames, closing, items, words
+from symbackprop.model.text.tokens import NAME, NUMBER, TEXT, Line, Token, body_of, ended
+from symbackprop.model.text.writing import FreeNames, between_commas, closing, given_names, items, words
 from symbackprop.records import record
 
-_MOST = 200  # entries
+_MOST, _MOST_LAYERS = 200, 20  # entries
+_LONGEST = 12  # tokens of self.layers = torch.nn.ModuleList([])
+_LAYERS, _MODULES = ("Sequential", "ModuleList"), "ModuleList"
 _APPEND = [".", "append", "("]
 
 
@@ -39,13 +42,16 @@ def with_appended(lines: list[Line]) -> list[int]:
 
 
 def _apart(line: Line) -> list[Line]:
-    """``a, b = [], []`` as a line for each."""
-    texts = [*map(TEXT, line.tokens[:-1])]
-    several = texts.count("[")
-    if several < 2 or texts[2 * several - 1 :] != ["=", *",".join(["[]"] * several)]:
+    """``a, s = [], 0.0`` as a line for each."""
+    equal = next((k for k, token in enumerate(line.tokens) if token.is_sign("=")), 0)
+    names, values = line.tokens[:equal:2], between_commas(line.tokens[equal + 1 : -1])
+    texts = ["".join(map(TEXT, value)) for value in values]
+    several = len(names) > 1 and len(names) == len(values) and all(t.is_sign(",") for t in line.tokens[1:equal:2])
+    if not several or "[]" not in texts or not all(text == "[]" or (len(value) == 1 and value[0].kind == NUMBER)
+                                                   for text, value in zip(texts, values, strict=True)):
         return [line]
-    return [line._replace(tokens=ended([name, *words("= [ ]", line.number)]))
-            for name in line.tokens[: 2 * several : 2]]
+    return [line._replace(tokens=ended([name, *words("=", line.number), *value]))
+            for name, value in zip(names, values, strict=True)]
 
 
 def _list_of(lines: Sequence[Line], k: int, free: FreeNames) -> _List | None:
@@ -130,3 +136,105 @@ def _read(tokens: tuple[Token, ...], name: str, names: Sequence[str], appends: b
         if entry is not None:
             tokens = (*tokens[:n], tokens[n]._replace(text=entry[0]), *tokens[entry[1] :])
     return tokens
+
+
+def with_layers(lines: list[Line]) -> list[int]:
+    """Put lists of layers that are written out in the place of those that grow layer by layer; the numbers of the lines
+    on which these are made."""
+    changed = list[int]()
+    for k in range(len(lines) - 1, -1, -1):
+        target = _target_of_layers(lines[k])
+        found = _layers(lines, k, target) if target else None
+        if found is None:
+            continue
+        layers, places = found
+        last = places[-1] + 1
+        whole = [*words("[", lines[k].number), *_between(layers, lines[k].number), *words("]", lines[k].number)]
+        if len(target) == 1:
+            if not _put_where_read(lines, last, target[0].text, layers, whole):
+                continue
+        else:
+            head = [*target, *words(f"= nn . {_MODULES} (", lines[k].number), *whole, *words(")", lines[k].number)]
+            lines.insert(last, lines[k]._replace(tokens=ended(head)))
+        changed.append(lines[k].number)
+        lines[k:last] = [lines[j] for j in range(k + 1, last) if j not in places]
+    return changed[::-1]
+
+
+def _target_of_layers(line: Line) -> list[Token]:
+    """``layers`` of ``layers = []``, ``self.layers`` of ``self.layers = nn.ModuleList()``; nothing of another line."""
+    texts = [*map(TEXT, line.tokens[:-1])] if len(line.tokens) <= _LONGEST else []
+    of_self = texts[:2] == ["self", "."]
+    target, value = line.tokens[: 1 + 2 * of_self], texts[1 + 2 * of_self :]
+    bare = [word for word in value if word not in ("=", "[", "]", "(", ")", "nn", "torch", ".")]
+    empty = value[:1] == ["="] and bare in ([], ["list"], [_MODULES]) and (of_self or _MODULES not in bare)
+    return [*target] if empty and target[-1].kind == NAME else []
+
+
+def _layers(lines: Sequence[Line], k: int, target: Sequence[Token]) -> tuple[list[list[Token]], list[int]] | None:
+    """The layers that lines below line k append, and the places of these and of the loops around them; None where there
+    are none, or something else is done with the list or with what they are made of."""
+    layers, places, j = list[list[Token]](), list[int](), k + 1
+    given = set[str]()
+    while j < len(lines) and len(lines[j].indent) >= len(lines[k].indent):
+        below = body_of(lines, j)
+        found = _appended_layers(lines[j], below, target)
+        if found is None:
+            break
+        if given & {token.text for layer in found for token in layer}:
+            return None
+        given |= {*given_names(lines[j])} if not found else set()
+        layers, behind = layers + found, j + 1 + len(below)
+        places += range(j, behind) if found else ()
+        j = behind
+    few = 0 < len(layers) <= _MOST_LAYERS
+    return (layers, places) if few and all(map(_makes_a_layer, layers)) else None
+
+
+def _appended_layers(line: Line, below: Sequence[Line], target: Sequence[Token]) -> list[list[Token]] | None:
+    """What a line, or a loop over few numbers, appends to a list; nothing where it does not read that, else None."""
+    name = target[-1].text
+    texts = [*map(TEXT, line.tokens)]
+    counts = texts[:1] == ["for"] and texts[2:5] == ["in", "range", "("] and texts[6:8] == [")", ":"]
+    if counts and texts[5].isdigit():
+        inner = [_appended(part, target) for part in below]
+        each = [part for part in inner if part]
+        if len(each) == len(inner) and each:
+            return [[token if token.text != texts[1] else token._replace(kind=NUMBER, text=str(n)) for token in part]
+                    for n in range(min(int(texts[5]), _MOST_LAYERS + 1)) for part in each]
+    own = _appended(line, target)
+    if own or name not in {*texts, *(token.text for part in below for token in part.tokens)}:
+        return [own] if own else []
+    return None
+
+
+def _appended(line: Line, target: Sequence[Token]) -> list[Token]:
+    """What ``layers.append(…)`` appends; nothing of any other line."""
+    count = len(target)
+    begins = [*map(TEXT, line.tokens[: count + 3])] == [*map(TEXT, target), *_APPEND]
+    return [*line.tokens[count + 3 : closing(line.tokens, count + 2)]] if begins else []
+
+
+def _makes_a_layer(tokens: Sequence[Token]) -> bool:
+    return "nn" in map(TEXT, tokens[:3]) and tokens[-1].is_sign(")")
+
+
+def _between(layers: Sequence[Sequence[Token]], line: int) -> list[Token]:
+    return [token for k, layer in enumerate(layers) for token in (*words("," * (k > 0), line), *layer)]
+
+
+def _put_where_read(lines: list[Line], begin: int, name: str, layers: Sequence[list[Token]],
+                    whole: Sequence[Token]) -> bool:
+    """Put layers into ``nn.Sequential(*layers)`` and ``nn.ModuleList(layers)``, where nothing else reads them."""
+    uses = [(j, n) for j in range(begin, len(lines)) for n, token in enumerate(lines[j].tokens)
+            if token.kind == NAME and token.text == name and not (n and lines[j].tokens[n - 1].is_sign("."))]
+    for j, n in uses:
+        before = [*map(TEXT, lines[j].tokens[max(n - 3, 0) : n])]
+        if not (before[1:] == ["(", "*"] or before[2:] == ["("]) or not {*before} & {*_LAYERS}:
+            return False
+    for j, n in reversed(uses):
+        tokens = lines[j].tokens
+        star = tokens[n - 1].is_sign("*")
+        put = _between(layers, lines[j].number) if star else whole
+        lines[j] = lines[j]._replace(tokens=(*tokens[: n - star], *put, *tokens[n + 1 :]))
+    return bool(uses)

@@ -25,7 +25,8 @@ def with_lists(lines: list[Line]) -> list[int]:
         return []
     own = OfSelf(lines)
     known = _Lists(lines, own.names)
-    changed = _with_entries(lines, known) if known.entries else []
+    written = any(over.text == "in" and opens.is_sign("[") for line in lines for over, opens in pairwise(line.tokens))
+    changed = _with_entries(lines, known) if known.entries or written else []
     own.put_back(lines, known.entries)
     return changed
 
@@ -195,8 +196,7 @@ class _Lists:
             return None
         rows = self.rows(head.tokens[1:place], head.tokens[place + 1 : -2]) or self.counted(head, below)
         changed = {*chain.from_iterable(map(given_names, below))}
-        if not rows or any("append" in map(TEXT, line.tokens) for line in below) or not changed.isdisjoint(
-                {*rows[0], *(token.text for row in rows for token in row.values())}):
+        if not rows or not changed.isdisjoint({*rows[0], *(token.text for row in rows for token in row.values())}):
             return None
         if any(_is_read(lines[self.end(lines, k) :], name) for name in rows[0]):
             return None

@@ -18,7 +18,7 @@ from symbackprop.core.graph import STATED
 from symbackprop.core.scalars import TABLE
 from symbackprop.errors import Meant, ModelError, Place, nearest, suggested
 from symbackprop.model.text import branches, in_place, tree
-from symbackprop.model.text.appended import with_appended
+from symbackprop.model.text.appended import with_appended, with_layers
 from symbackprop.model.text.backwards import filled_from_the_front
 from symbackprop.model.text.branches import RESULT, RETURN, Branch, branch, holds, joined
 from symbackprop.model.text.calls_of_loops import with_loops
@@ -156,8 +156,10 @@ class Reader:
         self.notes: list[tree.Said] = []
         mapped(self.lines)
         with_counts(self.lines)
-        appended = with_appended(self.lines)
+        appended = [*with_layers(self.lines), *with_appended(self.lines)]
         listed = with_lists(self.lines)
+        if listed and (more := with_appended(self.lines)):  # in the steps of loops over lists
+            appended, listed = appended + more, listed + with_lists(self.lines)
         made = with_made_keys(self.lines)
         self._read_keys()
         self.notes += [tree.Said(number, _APPENDED) for number in appended]
