@@ -85,6 +85,14 @@ PROGRAMS = {
         for h in hs:
             s += (h ** 2).sum()
         loss = s + hs[0][1]""",
+    "a sum of Python's own": """
+        hs, gs = [], []
+        hs.append(u * w)
+        hs.append(u[::-1])
+        for x in X:
+            gs.append(np.tanh(x) * w)
+        z = sum(hs) * sum(gs) + sum(x * u for x in X)
+        loss = (z ** 2).sum() + np.sum(hs) + sum(x @ u for x in X)""",
     "two lists": """
         a, b = [], []
         a.append(w)

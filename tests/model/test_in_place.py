@@ -90,3 +90,21 @@ def test_some_of_what_another_name_has_is_refused() -> None:
 def test_what_sets_parameters_says_nothing() -> None:
     model = parse(HEAD + "nn.init.xavier_uniform_(Q)\nu.requires_grad_(True)\nloss = (Q * u).sum()\nu.grad.zero_()")
     assert model.loss_row is not None and [*model.params] == ["w", "u", "Q"]
+
+
+@pytest.mark.parametrize("lines", [
+    "layer = nn.ReLU(inplace=True)\nz = F.gelu(layer(h)) + h",
+    "net = nn.Sequential(nn.Identity(), nn.ReLU(inplace=True), nn.Tanh())\nz = net(h) * h",
+    "z = h.add_(1) * h",
+    "z = h - F.relu_(h)",
+])
+def test_what_a_line_changes_and_reads_beside_that_is_refused(lines: str) -> None:
+    with pytest.raises(ModelError, match="h is changed in this line, and read in it too"):
+        parse(f"{HEAD}h = Q * 2\n{lines}\nloss = z.sum()")
+
+
+def test_the_first_of_several_layers_changes_what_they_are_given() -> None:
+    lines = "net = nn.Sequential(nn.ReLU(inplace=True), nn.Tanh())\nh = Q * 2\nz = net(h)\nloss = z.sum()"
+    assert parse(HEAD + lines).loss_row is not None
+    with pytest.raises(ModelError, match="h is changed here"):
+        parse(f"{HEAD}{lines} + h.sum()")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from symbackprop.errors import ModelError
-from symbackprop.model.text import parse
+from symbackprop.model.text import parse, parse_alone
 from symbackprop.model.text.write import to_text
 from tests.core.helpers import value
 
@@ -57,3 +57,11 @@ def test_a_function_that_nothing_calls_is_passed_over_beside_a_loss(lines: str) 
     model = parse(HEAD + lines)
     assert re.fullmatch(r"(loss \w+|output result) = sum\(w \* u\)", to_text(model).splitlines()[-1])
     assert any("it is passed over" in remark for remark in model.remarks)
+
+
+def test_a_method_that_nothing_calls_is_passed_over_beside_forward() -> None:
+    """What it returns was an output beside the loss: refused."""
+    model = parse_alone("class Net(nn.Module):\n    def __init__(self):\n        self.l = nn.Linear(5, 5)\n"
+                        "    def helper(self, x):\n        return x * 2\n"
+                        "    def forward(self, x):\n        return self.l(x).sum()")
+    assert model.loss_row is not None and any("nothing calls helper" in remark for remark in model.remarks)

@@ -4,11 +4,11 @@ lines above it collect what they hold."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import chain, takewhile
 
 from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, TEXT, Line, Token, ended
-from symbackprop.model.text.writing import FreeNames, given_names
+from symbackprop.model.text.writing import FreeNames, given_names, words
 
 _LONGEST = 20  # of a list that is written out
 _MOST = 30  # loops of a line
@@ -79,6 +79,7 @@ class _Lists:
                 return
             whole = tokens[begin].text == "["
             tokens[begin + (not whole) : end + whole] = [name]
+            tokens = [*of_rows(tokens, {name.text})]
         yield line._replace(tokens=tuple(tokens))
 
     def apart(self, tokens: Sequence[Token], loop: int) -> Sequence[Token]:
@@ -87,6 +88,15 @@ class _Lists:
         within = Counter(token.text for token in tokens)
         names = {name: self.free(name) for name in sorted(own) if self.uses.get(name, 0) > within[name]}
         return [token._replace(text=names[token.text]) if token.text in names else token for token in tokens]
+
+
+def of_rows(tokens: Sequence[Token], lists: Container[str]) -> Iterator[Token]:
+    """Tokens with ``sum(hs, axis=0)`` for ``sum(hs)`` of a list, whose entries Python adds up as they are."""
+    for k, token in enumerate(tokens):
+        yield token
+        alone = token.text in lists and [*map(TEXT, tokens[max(k - 2, 0) : k + 2])] == ["sum", "(", token.text, ")"]
+        if alone and not tokens[k - 3].is_sign("."):
+            yield from words(", axis = 0", token.line)
 
 
 def repeated_layers(tokens: Sequence[Token]) -> list[Token]:

@@ -139,14 +139,23 @@ class Helpers:
     def _is_beside_a_loss(self, name: Token) -> bool:
         """Whether what the model computes stands outside of a function that nothing calls, or in another one."""
         line = next(line for line in self.lines if line.number == name.line)
+        if self.inside:
+            beside = next((k for k in self._classes[::-1] if self.lines[k].number < name.line), 0)
+            methods = {self.lines[k].tokens[1].text for k in self._heads if beside < k < self._end(beside)}
+            uncalled = {method for method in methods if not self.calls.get(method)}
+            return tree.FORWARD in uncalled and name.text in uncalled - {tree.FORWARD, _MADE}
         heads = {self.lines[k].tokens[1].text for k in self._heads if self.lines[k].indent == line.indent}
         losses = {head for head in heads if _OF_LOSS.search(head) and not self.calls.get(head)}
-        return not self.inside and not self.depth and (
+        return not self.depth and (
             line.indent in self._losses_outside or (len(losses) == 1 and name.text not in losses))
 
     @cached_property
     def _heads(self) -> Sequence[int]:
         return [k for k, line in enumerate(self.lines) if line.tokens[0].text == "def"]
+
+    @cached_property
+    def _classes(self) -> Sequence[int]:
+        return [k for k, line in enumerate(self.lines) if line.tokens[0].text == "class"]
 
     @cached_property
     def _losses_outside(self) -> set[str]:

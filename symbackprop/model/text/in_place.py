@@ -23,7 +23,7 @@ _SHARED = frozenset(_VIEWS.split())  # what has the numbers that it is given
 _TURNS = "flip flipud fliplr rot90"
 _TURNED = frozenset(_TURNS.split())  # which PyTorch copies
 _JAX = lazy(r"\bjnp\.|^[ \t]*(?:import|from) jax\b", re.MULTILINE)
-_OPTION = "inplace"
+_OPTION, _SEQUENTIAL, _IDLE = "inplace", "Sequential", "Identity"
 _ARRANGED = (tree.Word(Ellipsis),)  # all entries, in another order
 _PLACES = (tree.Number, tree.Negative, tree.Name, tree.Slice, tree.Word)  # an index of arrays copies
 _TORCH = lazy(r"\btorch\b|\bnn\.|\bF\.")
@@ -93,6 +93,7 @@ class _Memory:
         self.changed: list[set[Part]] = []
         self.stale: dict[str, tuple[int, tree.Shared]] = {}  # what Python has changed, and where
         self.layers = set[str]()  # that change what they are given
+        self.several = set[str]()  # layers one behind the other, of which the first does
         self.arrays = set[str]()
 
     def fresh(self) -> set[Part]:
@@ -114,9 +115,13 @@ class _Memory:
         """What a line reads that was changed, then what it changes itself."""
         for name in sorted(self.stale.keys() & {*tree.mentioned(e.value)}):
             yield self.stale.pop(name)
-        name = e.target.name
-        for other in (*e.changes, *self._changed_by(e.value)):
+        name, changed = e.target.name, [*self._changed_by(e.value)]
+        for other in (*e.changes, *changed):
             self._change(other, e)
+        for other in dict.fromkeys(changed):
+            if other not in e.changes and self._reads_beside(e.value, other):
+                told = f"{other} is changed in this line, and read in it too"
+                yield id(e), tree.Shared(e.line, other, tree.Name(name), told, False, self.of_numbers)
         if name in e.changes:  # on one side of a condition perhaps, while it is another array on the other
             self.held[name] = self.held[name].union(*map(self.parts, filter(names_of, _sides(e.value))))
             return
@@ -126,6 +131,7 @@ class _Memory:
         if e.target.index is None:
             self.stale.pop(name, None)
             self.layers |= {name} if _is_in_place(e.value) else set()
+            self.several |= {name} if _is_sequential(e.value) else set()
 
     def _change(self, name: str, e: tree.Equation) -> None:
         parts = self.held.setdefault(name, self.fresh())
@@ -149,7 +155,7 @@ class _Memory:
             return self.held.setdefault(expr.name, self.fresh())
         if isinstance(expr, tree.Choice):
             return set[Part]().union(*map(self.parts, _sides(expr)))
-        base = _base(expr) or next(iter(self._given(expr)), None)
+        base = _base(expr) or (None if self._is_of_several(expr) else next(iter(self._given(expr)), None))
         if base is None or (isinstance(expr, tree.Index) and not self.arrays.isdisjoint(
                 item.name for item in expr.items if isinstance(item, tree.Name))):
             return self.fresh()
@@ -162,6 +168,20 @@ class _Memory:
         for part in tree.all_parts(expr):
             for given in self._given(part):
                 yield from names_of(given)
+
+    def _reads_beside(self, expr: tree.Expr, name: str) -> bool:
+        """Whether an expression reads what a part of it changes, besides in that part."""
+        parts = [p for p in tree.all_parts(expr) if any(name in names_of(given) for given in self._given(p))]
+        return any([*tree.mentioned(part)].count(name) < [*tree.mentioned(expr)].count(name) for part in parts[:1])
+
+    def _is_of_several(self, expr: tree.Expr) -> bool:
+        """Whether a call is of layers one behind the other, whose result is another array than the one it changes."""
+        match expr:
+            case tree.Member(made, name, tuple()):
+                return name in self.several or (name == tree.FORWARD and _is_sequential(made))
+            case tree.Call(name):
+                return name in self.several
+        return False
 
     def _given(self, expr: tree.Expr) -> Sequence[tree.Expr]:
         """What a call changes that changes what it is given."""
@@ -219,7 +239,14 @@ def is_library(expr: tree.Expr) -> bool:
 
 
 def _is_in_place(expr: tree.Expr) -> bool:
-    return isinstance(expr, (tree.Call, tree.Member)) and dict(expr.options).get(_OPTION) == tree.Word(True)
+    if not isinstance(expr, (tree.Call, tree.Member)):
+        return False
+    layers = [layer for layer in expr.args or () if tree.called(layer)[0] != _IDLE] if _is_sequential(expr) else []
+    return dict(expr.options).get(_OPTION) == tree.Word(True) or any(map(_is_in_place, layers[:1]))
+
+
+def _is_sequential(expr: tree.Expr) -> bool:
+    return isinstance(expr, (tree.Call, tree.Member)) and tree.called(expr)[0].endswith(_SEQUENTIAL)
 
 
 def _overlap(some: set[Part], others: set[Part]) -> bool:

@@ -24,7 +24,7 @@ from symbackprop.model.text.branches import RESULT, RETURN, Branch, branch, hold
 from symbackprop.model.text.calls_of_loops import with_loops
 from symbackprop.model.text.characters import plain_latex, readable
 from symbackprop.model.text.classes import as_declaration
-from symbackprop.model.text.comprehensions import written_out
+from symbackprop.model.text.comprehensions import of_rows, written_out
 from symbackprop.model.text.expressions import COMPARISONS, expression, formula_of, size
 from symbackprop.model.text.filling import filled, rows_apart
 from symbackprop.model.text.helpers import Helpers
@@ -156,6 +156,8 @@ class Reader:
         self.notes: list[tree.Said] = []
         mapped(self.lines)
         with_counts(self.lines)
+        grow = {line.tokens[0].text for line in self.lines if [*map(TEXT, line.tokens[1:4])] == [".", "append", "("]}
+        self.lines[:] = [line._replace(tokens=tuple(of_rows(line.tokens, grow))) for line in lines] if grow else lines
         appended = [*with_layers(self.lines), *with_appended(self.lines)]
         listed = with_lists(self.lines)
         if listed and (more := with_appended(self.lines)):  # in the steps of loops over lists
