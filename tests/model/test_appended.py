@@ -113,6 +113,15 @@ def test_it_is_what_python_computes(program: str) -> None:
 
 
 @pytest.mark.parametrize("lines", [
+    "hs = []\nz = 0.0\nfor t in range(T):\n    hs.append(X[t, 0])\n    z = z + np.max(hs)\nloss L = z",  # was hs[t]
+    "hs = [w]\nfor t in range(T):\n    for x in X[t]:\n        hs.append(x)\n    z = sum(hs)\nloss L = z",
+])
+def test_a_list_is_not_read_where_it_still_grows(lines: str) -> None:
+    with pytest.raises(SyntaxProblem, match="where it has the entries so far"):
+        parse(HEAD + lines)
+
+
+@pytest.mark.parametrize("lines", [
     "hs = []\nhs.append(w)\nif w > 0:\n    hs.append(2 * w)\nloss L = sum(hs)",
     "hs = [w]\nfor t in range(T):\n    if X[t, 0] > 0:\n        hs.append(X[t, 0])\nloss L = sum(hs)",
     "hs = [w]\nfor t in range(T):\n    if X[t, 0] > 0:\n        continue\n    hs.append(X[t, 0])\nloss L = sum(hs)",

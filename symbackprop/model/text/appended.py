@@ -4,14 +4,17 @@ few numbers may append too, stand where they are read: ``nn.Sequential(*layers)`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from symbackprop.model.text.listed import place_in
-from symbackprop.model.text.tokens import NAME, NUMBER, TEXT, Line, Token, body_of, ended
+from symbackprop.model.text.tokens import NAME, NUMBER, TEXT, Line, Token, body_of, ended, problem
 from symbackprop.model.text.writing import FreeNames, between_commas, closing, given_names, items, words
 from symbackprop.records import record
 
 _MOST, _MOST_LAYERS = 200, 20  # entries
+_LOOPS = ("for", "while")
+_UNFINISHED = ("{name} is read in the loop that fills it, where it has the entries so far: read it below the loop, or "
+               "an entry of it, {name}[-1]")
 _LONGEST = 12  # tokens of self.layers = torch.nn.ModuleList([])
 _LAYERS, _MODULES = ("Sequential", "ModuleList"), "ModuleList"
 _APPEND = [".", "append", "("]
@@ -24,6 +27,20 @@ class _List:
     made: int
     appends: Sequence[int]
     names: Sequence[str]
+
+
+def refuse_unfinished(lines: Sequence[Line], lists: Container[str]) -> None:
+    """Raises a `SyntaxProblem` where a list is read as a whole in a loop that appends to it: it has the entries so
+    far."""
+    for k, line in enumerate(lines):
+        body = body_of(lines, k) if line.tokens[0].text in _LOOPS else []
+        filled = {part.tokens[0].text for part in body if [*map(TEXT, part.tokens[1:4])] == _APPEND}
+        begun = {name for part in body for name in given_names(part) if not part.tokens[1].is_sign(".")}
+        for name in sorted(filled - begun):
+            for part in body if name in lists else ():
+                for n in _uses(part.tokens, name, part.tokens[0].text == name):
+                    if not part.tokens[n + 1].is_sign("[") and part.tokens[n - 2].text != "len":
+                        raise problem(_UNFINISHED.format(name=name), part.number, near=name)
 
 
 def with_appended(lines: list[Line]) -> list[int]:

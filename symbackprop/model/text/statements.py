@@ -18,7 +18,7 @@ from symbackprop.core.graph import STATED
 from symbackprop.core.scalars import TABLE
 from symbackprop.errors import Meant, ModelError, Place, nearest, suggested
 from symbackprop.model.text import branches, in_place, tree
-from symbackprop.model.text.appended import with_appended, with_layers
+from symbackprop.model.text.appended import refuse_unfinished, with_appended, with_layers
 from symbackprop.model.text.backwards import filled_from_the_front
 from symbackprop.model.text.branches import RESULT, RETURN, Branch, branch, holds, joined
 from symbackprop.model.text.calls_of_loops import with_loops
@@ -158,6 +158,8 @@ class Reader:
         with_counts(self.lines)
         grow = {line.tokens[0].text for line in self.lines if [*map(TEXT, line.tokens[1:4])] == [".", "append", "("]}
         self.lines[:] = [line._replace(tokens=tuple(of_rows(line.tokens, grow))) for line in lines] if grow else lines
+        if grow:
+            refuse_unfinished(self.lines, grow)
         appended = [*with_layers(self.lines), *with_appended(self.lines)]
         listed = with_lists(self.lines)
         if listed and (more := with_appended(self.lines)):  # in the steps of loops over lists
