@@ -15,6 +15,7 @@ _MOST, _MOST_LAYERS = 200, 20  # entries
 _LOOPS = ("for", "while")
 _UNFINISHED = ("{name} is read in the loop that fills it, where it has the entries so far: read it below the loop, or "
                "an entry of it, {name}[-1]")
+_MOST_LINES = 400  # of a text, of which each may make a list
 _LONGEST = 12  # tokens of self.layers = torch.nn.ModuleList([])
 _LAYERS, _MODULES = ("Sequential", "ModuleList"), "ModuleList"
 _APPEND = [".", "append", "("]
@@ -46,7 +47,7 @@ def refuse_unfinished(lines: Sequence[Line], lists: Container[str]) -> None:
 def with_appended(lines: list[Line]) -> list[int]:
     """Put lists that are written out in the place of those that lines append to one by one; the numbers of the lines
     on which these are made."""
-    if not any([*map(TEXT, line.tokens[1:4])] == _APPEND for line in lines):
+    if len(lines) > _MOST_LINES or not any([*map(TEXT, line.tokens[1:4])] == _APPEND for line in lines):
         return []
     lines[:] = [part for line in lines for part in _apart(line)]
     free, changed = FreeNames(token.text for line in lines for token in line.tokens), list[int]()
@@ -159,7 +160,7 @@ def with_layers(lines: list[Line]) -> list[int]:
     """Put lists of layers that are written out in the place of those that grow layer by layer; the numbers of the lines
     on which these are made."""
     changed = list[int]()
-    for k in range(len(lines) - 1, -1, -1):
+    for k in range(len(lines) - 1, -1, -1) if len(lines) <= _MOST_LINES else ():
         target = _target_of_layers(lines[k])
         found = _layers(lines, k, target) if target else None
         if found is None:

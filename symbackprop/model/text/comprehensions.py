@@ -13,6 +13,7 @@ from symbackprop.model.text.writing import FreeNames, given_names, words
 _LONGEST = 20  # of a list that is written out
 _MOST = 30  # loops of a line
 _BRANCHES = ("if", "elif", "else")
+_FEW = 100  # lines under a condition
 _COLLECTED, _OF_LAYERS = "each", "ModuleList"
 
 
@@ -23,26 +24,35 @@ def written_out(lines: list[Line]) -> list[int]:
     lists = _Lists(Counter(token.text for line in lines for token in line.tokens if token.kind == NAME))
     found = [[*lists.collected(line)] if _has_loop(line) else [line] for line in lines]
     changed = [line.number for line, several in zip(lines, found, strict=True) if several != [line]]
+    places = _above_conditions(lines) if changed else range(len(lines))
     above: list[list[Line]] = [[] for _ in lines]  # what is collected there
     for k, several in enumerate(found):
-        place = _place_above(lines, k, several[:-1]) if several[1:] else k
+        place = k if places[k] == k or _give_another(lines, range(places[k], k), several[:-1]) else places[k]
         less = len(lines[k].indent) - len(lines[place].indent)
         above[place] += [line._replace(indent=line.indent[less:]) for line in several[:-1]]
     lines[:] = [line for lists_above, several in zip(above, found, strict=True) for line in (*lists_above, several[-1])]
     return changed
 
 
-def _place_above(lines: Sequence[Line], k: int, collected: Sequence[Line]) -> int:
-    """Where lists are collected that line k makes: above the conditions that it stands under, of which the formula
-    chooses the value, where these give no name another value that the lists are made of."""
-    place = k
-    for head in range(k - 1, -1, -1):
-        if len(lines[head].indent) < len(lines[place].indent) and lines[head].tokens[0].text not in _BRANCHES:
-            break
-        if lines[head].tokens[0].text == _BRANCHES[0] and len(lines[head].indent) < len(lines[place].indent):
-            place = head
-    given = {name for line in lines[place:k] for name in given_names(line)}
-    return k if given & {token.text for line in collected for token in line.tokens} else place
+def _above_conditions(lines: Sequence[Line]) -> list[int]:
+    """Of each line the place of the first condition that it stands under, of which a formula chooses the value; its own
+    where it stands under none."""
+    found, around = list[int](), list[tuple[int, bool, int]]()  # indentation, whether a condition, where it begins
+    for k, line in enumerate(lines):
+        depth, word, before = len(line.indent), line.tokens[0].text, (-1, False, k)
+        while around and around[-1][0] >= depth:
+            before = around.pop()
+        inside = bool(around) and around[-1][1]
+        found.append(around[-1][2] if inside else k)
+        goes_on = word in _BRANCHES[1:] and before[:2] == (depth, True)
+        around.append((depth, word in _BRANCHES, found[-1] if inside else before[2] if goes_on else k))
+    return found
+
+
+def _give_another(lines: Sequence[Line], places: range, collected: Sequence[Line]) -> bool:
+    """Whether lines give a name another value that lists are made of, or are too many to be looked at."""
+    given = {name for k in places for name in given_names(lines[k])} if len(places) <= _FEW else set[str]()
+    return len(places) > _FEW or bool(given & {token.text for line in collected for token in line.tokens})
 
 
 def _has_loop(line: Line) -> bool:

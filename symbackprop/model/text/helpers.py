@@ -138,16 +138,26 @@ class Helpers:
 
     def _is_beside_a_loss(self, name: Token) -> bool:
         """Whether what the model computes stands outside of a function that nothing calls, or in another one."""
-        line = next(line for line in self.lines if line.number == name.line)
         if self.inside:
             beside = next((k for k in self._classes[::-1] if self.lines[k].number < name.line), 0)
-            methods = {self.lines[k].tokens[1].text for k in self._heads if beside < k < self._end(beside)}
+            end = self._end(beside)
+            methods = {self.lines[k].tokens[1].text for k in self._heads if beside < k < end}
             uncalled = {method for method in methods if not self.calls.get(method)}
             return tree.FORWARD in uncalled and name.text in uncalled - {tree.FORWARD, _MADE}
-        heads = {self.lines[k].tokens[1].text for k in self._heads if self.lines[k].indent == line.indent}
-        losses = {head for head in heads if _OF_LOSS.search(head) and not self.calls.get(head)}
+        indent = next((self.lines[k].indent for k in self._heads if self.lines[k].number == name.line), "")
+        losses = self._loss_functions.get(indent, set())
         return not self.depth and (
-            line.indent in self._losses_outside or (len(losses) == 1 and name.text not in losses))
+            indent in self._losses_outside or (len(losses) == 1 and name.text not in losses))
+
+    @cached_property
+    def _loss_functions(self) -> Mapping[str, set[str]]:
+        """By how far they are indented, the functions whose names say that they are losses, and that nothing calls."""
+        found: dict[str, set[str]] = {}
+        for k in self._heads:
+            name = self.lines[k].tokens[1].text
+            if _OF_LOSS.search(name) and not self.calls.get(name):
+                found.setdefault(self.lines[k].indent, set()).add(name)
+        return found
 
     @cached_property
     def _heads(self) -> Sequence[int]:
