@@ -93,6 +93,12 @@ PROGRAMS = {
             gs.append(np.tanh(x) * w)
         z = sum(hs) * sum(gs) + sum(x * u for x in X)
         loss = (z ** 2).sum() + np.sum(hs) + sum(x @ u for x in X)""",
+    "a sum of Python's own that begins with something": """
+        hs = []
+        hs.append(u * w)
+        hs.append(u[::-1])
+        z = sum(hs, 1) * sum(hs, start=w)
+        loss = z[0] - z[1] * z[2] + sum((x @ u for x in X), w * 2)""",
     "two lists": """
         a, b = [], []
         a.append(w)

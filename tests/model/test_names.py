@@ -133,7 +133,7 @@ def test_the_gradient_of_an_intermediate_is_that_of_a_parameter_in_its_place(ter
     np.testing.assert_allclose(evaluate([derive(declared, [f"n{k}"]).gradients[f"n{k}"]], at)[0], expected, rtol=1e-10)
 
 
-@pytest.mark.parametrize("number", ["const T = 4", "T = 4", "n = 2\nT = 2*n"])
+@pytest.mark.parametrize("number", ["const T = 4", "T = 4", "n = 2\nT = 2*n", "T = 3\nT = 4"])
 def test_a_number_with_a_name_is_a_size(number: str) -> None:
     """T was an array, not a dimension."""
     model = parse(f"{number}\nparam X: T x T + 1\nloss L = sum(X)")

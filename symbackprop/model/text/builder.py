@@ -683,7 +683,7 @@ def _convention(name: str, expr: tree.Expr) -> sp.Expr:
 def size_of(expr: tree.Expr, scope: Scope) -> sp.Expr:
     """A size: a positive whole number, which may have a name, or an expression in dimensions."""
     others = [n for n in tree.mentioned(expr) if n not in scope.model.sizes and n not in scope.counters]
-    rows = {name: row for name in others if (row := scope.graph.names.get(name)) is not None}
+    rows = {name: row for name in others if (row := scope.own(name)) is not None}
     numbers = {name: tree.Number(number) for name, row in rows.items() if (number := number_of(row)) is not None}
     for name in others:
         if name not in numbers:

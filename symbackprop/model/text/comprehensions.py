@@ -8,7 +8,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import chain, takewhile
 
 from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, TEXT, Line, Token, ended
-from symbackprop.model.text.writing import FreeNames, given_names, words
+from symbackprop.model.text.writing import FreeNames, between_commas, closing, given_names, words
 
 _LONGEST = 20  # of a list that is written out
 _MOST = 30  # loops of a line
@@ -101,12 +101,28 @@ class _Lists:
 
 
 def of_rows(tokens: Sequence[Token], lists: Container[str]) -> Iterator[Token]:
-    """Tokens with ``sum(hs, axis=0)`` for ``sum(hs)`` of a list, whose entries Python adds up as they are."""
-    for k, token in enumerate(tokens):
-        yield token
-        alone = token.text in lists and [*map(TEXT, tokens[max(k - 2, 0) : k + 2])] == ["sum", "(", token.text, ")"]
-        if alone and not tokens[k - 3].is_sign("."):
-            yield from words(", axis = 0", token.line)
+    """Tokens with ``sum(hs, axis=0)`` for ``sum(hs)`` of a list, whose entries Python adds up as they are, and that and
+    ``start`` for ``sum(hs, start)``."""
+    k = 0
+    while k < len(tokens):
+        end = closing(tokens, k + 1) if _adds_up(tokens, k) else 0
+        name, *more = between_commas(tokens[k + 2 : end]) if end else [[]]
+        name = name[1:-1] if len(name) == 3 and name[0].is_sign("(") else name
+        start = [token for part in more for token in part]
+        start = start[2:] if [*map(TEXT, start[:2])] == ["start", "="] else start
+        if len(name) == 1 and name[0].text in lists and len(more) < 2 and "=" not in map(TEXT, start):
+            line, k = tokens[k].line, end
+            whole = [*words("sum (", line), *name, *words(", axis = 0 )", line)]
+            added = [*words("( (", line), *start, *words(") +", line), *whole, *words(")", line)]
+            yield from added if start else whole
+        else:
+            yield tokens[k]
+        k += 1
+
+
+def _adds_up(tokens: Sequence[Token], k: int) -> bool:
+    """Whether Python's own sum is called at a place."""
+    return tokens[k].text == "sum" and tokens[k + 1].is_sign("(") and not (k and tokens[k - 1].is_sign("."))
 
 
 def repeated_layers(tokens: Sequence[Token]) -> list[Token]:
