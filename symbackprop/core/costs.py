@@ -7,6 +7,7 @@ tanh count nothing. A loop costs its length times what one step of it computes.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from functools import cache, lru_cache
 from itertools import islice
@@ -33,10 +34,10 @@ def multiplications(rows: Iterable[Node], known: Collection[int]) -> sp.Expr:
 
 
 def added(costs: Iterable[sp.Expr]) -> sp.Expr:
-    """Their sum: numbers, which most are, without SymPy's, which looks at each of them in many ways."""
-    costs = list(costs)
-    number = sum([cost.p for cost in costs if cost.is_Integer])
-    in_sizes = [cost for cost in costs if not cost.is_Integer]
+    """Their sum: of equal ones at once, and of numbers without SymPy's sum, which looks at each in many ways."""
+    found = Counter(costs)
+    number = sum([cost.p * times for cost, times in found.items() if cost.is_Integer])
+    in_sizes = [times * cost for cost, times in found.items() if not cost.is_Integer]
     return sp.Add(number, *in_sizes) if in_sizes else sp.Integer(number)
 
 
@@ -56,8 +57,7 @@ def unshared(rows: Iterable[Node]) -> sp.Expr | None:
 def own_cost(node: Node) -> sp.Expr:
     """The multiplications of one row."""
     if isinstance(node.attr, Kernel):
-        each = _in_entry(node.attr.form)
-        return each * size_of(node.shape) if node.shape else each
+        return _in_entries(_in_entry(node.attr.form), node.shape)
     made = kind(node)
     if made.linear:
         shapes = tuple([a.shape for a in node.args])
@@ -85,8 +85,13 @@ def _in_products(op: str, attr: Any, shapes: tuple[Shape, ...], shape: Shape) ->
 
 
 @cache
-def _in_entry(form: f.Formula) -> sp.Expr:
-    return sp.Integer(in_formula(f.written(form)))
+def _in_entry(form: f.Formula) -> int:
+    return in_formula(f.written(form))
+
+
+@lru_cache(maxsize=1024)
+def _in_entries(each: int, shape: Shape) -> sp.Expr:
+    return each * size_of(shape)
 
 
 @cache
