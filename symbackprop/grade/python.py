@@ -5,15 +5,18 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 import warnings
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, cast
 
 from symbackprop.core.graph import BOOL, INT
 from symbackprop.errors import SyntaxProblem
 from symbackprop.grade.naming import Dictionary
 from symbackprop.grade.slips import Tokens, at, called, closing, sign, split
+from symbackprop.model.text.in_place import SHARED
 from symbackprop.model.text.tokens import NAME, NUMBER
 
 UPDATES = {"+=": "+", "-=": "-", "*=": "*", "/=": "/", "@=": "@"}
@@ -198,6 +201,44 @@ class _Renamed(ast.NodeTransformer):
 def _over_range(loop: ast.comprehension) -> bool:
     over = isinstance(loop.iter, ast.Call) and ast.unparse(loop.iter.func) in _COUNTS
     return over and isinstance(loop.target, ast.Name) and not loop.ifs
+
+
+# -- arrays under two names
+
+
+@lru_cache(maxsize=4096)
+def renamed(text: str) -> tuple[str, str] | None:
+    """(name, name) of a statement that gives an array a second name, ``a = dv`` or ``a = dv.T``: what changes one in
+    place changes both."""
+    match _parsed(text) if "=" in text and len(text) <= _LONGEST else None:
+        case [ast.Assign([ast.Name(name)], value)] if (of := _array_of(value)) and of != name:
+            return name, of
+    return None
+
+
+@lru_cache(maxsize=4096)
+def changed_in_place(text: str) -> str:
+    """The name of the array that a statement changes, ``a *= 2`` or ``a[0] = 0``; none of one that gives a value."""
+    match _parsed(text) if "=" in text and len(text) <= _LONGEST else None:
+        case [ast.AugAssign(target) | ast.Assign([ast.Subscript() as target])]:
+            return ast.unparse(target).partition("[")[0]
+    return ""
+
+
+def _array_of(value: ast.expr) -> str:
+    """The name of the array whose numbers, all of them, an expression has; none where they are others."""
+    match value:
+        case ast.Name(name):
+            return name
+        case ast.Attribute(base, "T" | "mT" | "data"):
+            return _array_of(base)
+        case ast.Call(ast.Attribute(ast.Name("np"), method), [base, *_]) if method in SHARED:
+            return _array_of(base)
+        case ast.Call(ast.Attribute(base, method)) if method in SHARED:
+            return _array_of(base)
+        case ast.Subscript(base, ast.Slice(None, None, None) | ast.Constant(builtins.Ellipsis)):
+            return _array_of(base)
+    return ""
 
 
 def _segment(text: str, node: ast.AST) -> str:

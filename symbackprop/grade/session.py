@@ -25,6 +25,7 @@ from symbackprop.grade.naming import Dictionary, Gradient, Key, Meaning, Own
 from symbackprop.grade.reading import Answer, Reader, Target, ascii_text
 from symbackprop.grade.reference import Reference
 from symbackprop.grade.scope import GIVEN, MENDED, NotYet, PythonCounter, Scope, index_value, key_of, lengths
+from symbackprop.grade.shared import SharedArrays, name_of
 from symbackprop.grade.tree_text import unparsed
 from symbackprop.model.text import tree
 from symbackprop.model.text.expressions import one_formula, size
@@ -148,6 +149,7 @@ class Session:
         self.assumed: dict[Key, str] = {}
         self.kept: frozenset[Key] = frozenset()
         self.counting, self.numbered = counting, False
+        self.shared = SharedArrays(())
         self.legend: dict[str, tree.Expr] = {}
 
     def run(self, lines: Sequence[Line]) -> None:
@@ -180,10 +182,19 @@ class Session:
         return new
 
     def _run_all(self) -> None:
-        self.outcomes, self.restated = {}, []
+        self.outcomes, self.restated, self.shared = {}, [], SharedArrays(self.unread)
         self._run(self.entries)
         for name in self.reference.targets:
             self._put_together(name)
+            self._refuse_changed(name)
+
+    def _refuse_changed(self, name: str) -> None:
+        """A gradient asked for is not what was given where a line below changes it under another name."""
+        found = self.outcomes.get(Gradient(name))
+        changed = None if found is None else self.shared.changed(name_of(found.entry.answer))
+        if found is not None and changed is not None:
+            found.given, found.mended = [], []
+            found.error = found.mended_error = changed
 
     def _put_together(self, name: str) -> None:
         """dW when it is answered as dW[1], dW[2] … ."""
@@ -394,6 +405,10 @@ class Session:
             says = f"line {spoiler.number}, which changes {outcome.entry.target.text}, cannot be read"
             outcome.error = outcome.mended_error = ModelError(says)
             return
+        changed = self.shared.read(outcome.entry.answer)
+        if changed is not None:
+            outcome.error = outcome.mended_error = changed
+            return
         *others, last = outcome.entry.answer.forms
         outcome.given, outcome.error = self._rows(last, outcome, GIVEN)
         outcome.mended, outcome.mended_error = self._rows(last, outcome, MENDED)
@@ -492,6 +507,7 @@ class Session:
             outcome.notes.append(f"{entry.target.text} is given more than once; the last line counts")
         self.outcomes.pop(outcome.key, None)  # the order is that of the last lines: what is read comes before
         self.outcomes[outcome.key] = outcome
+        self.shared.pass_on(entry.answer, not outcome.given or any(row.shape for row in outcome.given))
 
     def _restate(self, outcome: Outcome) -> None:
         """A line that repeats an equation of the model: it has to be that equation."""

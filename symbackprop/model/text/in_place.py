@@ -19,7 +19,7 @@ _VIEWS = """
     expand expand_as view_as narrow split chunk unbind detach stop_gradient contiguous to type type_as float double cpu
     cuda numpy asarray asanyarray as_tensor from_numpy atleast_1d atleast_2d t data mT
 """
-_SHARED = frozenset(_VIEWS.split())  # what has the numbers that it is given
+SHARED = frozenset(_VIEWS.split())  # what has the numbers that it is given
 _TURNS = "flip flipud fliplr rot90"
 _TURNED = frozenset(_TURNS.split())  # which PyTorch copies
 _JAX = lazy(r"\bjnp\.|^[ \t]*(?:import|from) jax\b", re.MULTILINE)
@@ -213,9 +213,9 @@ def _base(expr: tree.Expr) -> tree.Expr | None:
             return base
         case tree.Index(base, items) if all(isinstance(item, _PLACES) for item in items):
             return base
-        case tree.Call(name, (base, *_)) if name in _SHARED:
+        case tree.Call(name, (base, *_)) if name in SHARED:
             return base
-        case tree.Member(base, name, args) if name in _SHARED:
+        case tree.Member(base, name, args) if name in SHARED:
             return (args[0] if args else None) if is_library(base) else base
         case tree.Member(tree.Name("np" | "numpy"), name, (base, *_)) if name in _TURNED:
             return base
