@@ -124,9 +124,9 @@ class Author:
         return Written(self.chance.choice(forms), value[:, None])
 
     def program(self) -> tuple[str, Any]:
-        """Lines that give q a value, and change it in place."""
+        """Lines that give q an array of its own, and change it in place."""
         first = self.written(MATRIX, 3)
-        lines, q = [f"q = {first.text}"], first.value + 0
+        lines, q = [f"q = {first.text} + 0"], first.value + 0
         for _ in range(self.chance.randrange(4)):
             change = self.written(MATRIX, 1)
             line, q = self.chance.choice([
