@@ -24,10 +24,11 @@ from symbackprop.model.text.classes import drawn
 from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import formula_of
 from symbackprop.model.text.guessed_shapes import Known, Shapes, needs_arrays
+from symbackprop.model.text.lambdas import GRADIENTS
 from symbackprop.model.text.languages import language, with_its_signs
 from symbackprop.model.text.meant_lines import printed
 from symbackprop.model.text.scope import ModelScope
-from symbackprop.model.text.statements import GRADIENTS, KEYWORDS, UPDATES, Reader, counted, says_nothing
+from symbackprop.model.text.statements import KEYWORDS, UPDATES, Reader, counted, says_nothing
 from symbackprop.model.text.tokens import NAME, TEXT, Cursor, Line, Token, logical_lines, problem
 from symbackprop.model.text.undeclared import declared, read_first, sized, without_layers
 from symbackprop.model.text.writing import closing

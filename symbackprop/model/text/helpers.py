@@ -82,9 +82,10 @@ class Helpers:
         found: dict[str, list[int]] = {}
         read = takewhile(lambda line: line.tokens[1].text != "__name__", self.lines)
         for k, line in [(k, line) for k, line in enumerate(read) if line.tokens[0].text not in _IDLE]:
-            for a, b in pairwise(line.tokens[_begun(line) :]):
+            tokens = line.tokens[_begun(line) :]
+            for before, a, b in zip((_NONE, *tokens), tokens, tokens[1:], strict=False):
                 called = b if a.is_sign("(") else a if b.is_sign("(") else None  # in map(f) too
-                if called is not None and called.kind == NAME:
+                if called is not None and called.kind == NAME and before.text not in lambdas.GRADIENTS:
                     found.setdefault(called.text, []).append(k)
         made = [token for line in self.lines for token, equal, of in zip(line.tokens, line.tokens[1:], line.tokens[2:],
                 strict=False) if equal.is_sign("=") and of.text in self.classes]

@@ -18,6 +18,7 @@ from symbackprop.patterns import lazy
 
 AS_IT_IS = ("jit", "compile", "checkpoint", "remat")  # of a function what computes the same
 OF_ENTRIES, OF_ROWS = "vectorize", "vmap"  # calls it for every entry, for every row
+GRADIENTS = ("gradient", "grad", "value_and_grad", "jacobian", "hessian", "jacrev", "jacfwd")  # functions of these
 WRAPPERS = (*AS_IT_IS, OF_ENTRIES, OF_ROWS)
 _OPERATORS = ("Number", "Name", "Negative", "Power", "Compare")
 

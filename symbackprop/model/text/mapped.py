@@ -52,9 +52,18 @@ def _gives_several(lines: Sequence[Line], k: int) -> bool:
 def _of_line(tokens: tuple[Token, ...], defined: set[str], free: FreeNames
              ) -> tuple[list[list[Token]], tuple[Token, ...]] | None:
     """The lines that name arrays, and the tokens with a list for the last such call; None where there is none."""
-    place = next((k for k in range(len(tokens) - 2, 0, -1) if _begins(tokens, k) and not _is_inside(tokens, k)), 0)
+    for place in [k for k in range(len(tokens) - 2, 0, -1) if _begins(tokens, k) and not _is_in_function(tokens, k)]:
+        found = _written_at(tokens, place, defined, free)
+        if found is not None and not (found[0] and _is_in_list(tokens, place)):  # whose rows no line above has
+            return found
+    return None
+
+
+def _written_at(tokens: tuple[Token, ...], place: int, defined: set[str], free: FreeNames
+                ) -> tuple[list[list[Token]], tuple[Token, ...]] | None:
+    """The same of the call that begins at a place."""
     opened = place + 1
-    closed = closing(tokens, opened) if place else 0
+    closed = closing(tokens, opened)
     if not closed:
         return None
     given, last = between_commas(tokens[opened + 1 : closed]), closed
@@ -80,12 +89,20 @@ def _begins(tokens: Sequence[Token], k: int) -> bool:
         tokens[k].text == _ROW_BY_ROW or [*map(TEXT, tokens[max(k - 2, 0) : k + 2])] == _MAP)
 
 
-def _is_inside(tokens: Sequence[Token], place: int) -> bool:
-    """Whether a place is in a function without a name, in a list with a loop, or on a line that is the head of one."""
-    around = [(k + 1, end) for k in range(place) if tokens[k].is_sign("(", "[") and (end := closing(tokens, k)) > place]
-    parts = [between_commas(tokens[begin:place])[-1] for begin, _ in [(0, 0), *around]]
-    return tokens[0].text in _HEADS or any("lambda" in _outside(part) for part in parts) or any(
-        "for" in _outside(tokens[begin:end]) for begin, end in around)
+def _is_in_function(tokens: Sequence[Token], place: int) -> bool:
+    """Whether a place is in a function without a name, or on a line that is the head of one."""
+    parts = [between_commas(tokens[begin:place])[-1] for begin, _ in [(0, 0), *_around(tokens, place)]]
+    return tokens[0].text in _HEADS or any("lambda" in _outside(part) for part in parts)
+
+
+def _is_in_list(tokens: Sequence[Token], place: int) -> bool:
+    """Whether a place is in a list with a loop."""
+    return any("for" in _outside(tokens[begin:end]) for begin, end in _around(tokens, place))
+
+
+def _around(tokens: Sequence[Token], place: int) -> list[tuple[int, int]]:
+    """Where the brackets around a place begin and end."""
+    return [(k + 1, end) for k in range(place) if tokens[k].is_sign("(", "[") and (end := closing(tokens, k)) > place]
 
 
 def _outside(tokens: Sequence[Token]) -> list[str]:
@@ -106,7 +123,7 @@ def _list(function: Sequence[Token], args: Sequence[list[Token]], axes: Sequence
     if len(axes) != len(args) or not {*axes} <= {_ROWS, _WHOLE} or _ROWS not in axes:
         return None
     body = _of_lambda(function, len(args)) if function[0].text == "lambda" else None
-    if name not in defined and body is None:
+    if body is None and name not in defined and not _is_map(function, defined):
         return None
     arrays, rows, inner = list[list[Token]](), list[list[Token]](), list[list[Token]]()
     for arg, axis in zip(args, axes, strict=True):
@@ -125,16 +142,32 @@ def _list(function: Sequence[Token], args: Sequence[list[Token]], axes: Sequence
                     *words("in", line), *over, *words("] )", line)]
 
 
+def _is_map(function: Sequence[Token], defined: set[str]) -> bool:
+    """Whether a function is a map over rows, ``jax.vmap(f)``, itself."""
+    place = next((k for k, token in enumerate(function) if token.text == _ROW_BY_ROW), 0)
+    path = all(token.kind == NAME or token.is_sign(".") for token in function[:place])
+    closed = closing(function, place + 1) if path and function[place].text == _ROW_BY_ROW else 0
+    inner = between_commas(function[place + 2 : closed])[0]
+    return closed == len(function) - 1 > 0 and ("".join(map(TEXT, inner)) in defined or _is_map(inner, defined))
+
+
 def _of_lambda(function: Sequence[Token], count: int) -> tuple[list[str], Sequence[Token]] | None:
     """The parameters of a function without a name, and its value; None where it takes others, gives several, or may as
     well be called with all rows at once."""
     colon = next((k for k, token in enumerate(function) if token.is_sign(":")), 0)
     parameters, value = [*map(TEXT, function[1:colon])], function[colon + 1 :]
-    several = len(between_commas(value)) > 1 or len(items(value)) > 1 or "lambda" in map(TEXT, value)
+    several = len(between_commas(value)) > 1 or len(items(value)) > 1 or _takes_again(value, parameters)
     with suppress(ModelError):
         several = several or is_of_entries(formula_of(ended(function)), _ROW_BY_ROW)
     fits = len(parameters) == 2 * count - 1 and all(map(str.isidentifier, parameters[::2]))
     return (parameters[::2], value) if fits and value and not several else None
+
+
+def _takes_again(value: Sequence[Token], parameters: Sequence[str]) -> bool:
+    """Whether a function in a formula has a parameter of one of these names."""
+    heads = [value[k : next(j for j in range(k, len(value)) if value[j].is_sign(":"))]
+             for k, token in enumerate(value) if token.text == "lambda"]
+    return any(token.text in parameters for head in heads for token in head if token.kind == NAME)
 
 
 def _put(parameters: Sequence[str], value: Sequence[Token], args: Sequence[Sequence[Token]], line: int) -> list[Token]:

@@ -21,6 +21,7 @@ from symbackprop.model.text import branches, in_place, tree
 from symbackprop.model.text.appended import refuse_unfinished, with_appended, with_layers
 from symbackprop.model.text.backwards import filled_from_the_front
 from symbackprop.model.text.branches import RESULT, RETURN, Branch, branch, holds, joined
+from symbackprop.model.text.bundles import without_bundles
 from symbackprop.model.text.calls_of_loops import with_loops
 from symbackprop.model.text.characters import plain_latex, readable
 from symbackprop.model.text.classes import as_declaration
@@ -30,6 +31,7 @@ from symbackprop.model.text.filling import filled, rows_apart
 from symbackprop.model.text.helpers import Helpers
 from symbackprop.model.text.imports import is_import
 from symbackprop.model.text.keys import Keys
+from symbackprop.model.text.lambdas import GRADIENTS
 from symbackprop.model.text.languages import as_read, language, with_its_signs, with_methods
 from symbackprop.model.text.listed import with_lists
 from symbackprop.model.text.lists_of_self import with_counts
@@ -71,6 +73,7 @@ from symbackprop.model.text.tokens import (
     physical_lines,
     problem,
 )
+from symbackprop.model.text.wrapped import with_wrapped
 from symbackprop.model.text.writing import closing, depths_of, given_names, words
 from symbackprop.patterns import lazy
 
@@ -104,7 +107,10 @@ def parse_statements(text: str) -> tuple[tuple[tree.Statement, ...], list[ModelE
     typed = physical_lines(text)
     lines = list(logical_lines(text, errors))
     with_its_signs(lines, language(text))
-    reader = Reader(lines, errors)
+    try:
+        reader = Reader(lines, errors)
+    except ModelError as error:  # of how lines belong together
+        return (), [*errors, error], set()
     if errors:
         reader.unread.update(*[_names_on_the_left(typed[error.line - 1]) for error in errors])
     first = reader.lines[0].indent if reader.lines else ""
@@ -154,6 +160,8 @@ class Reader:
     def __init__(self, lines: list[Line], errors: list[ModelError]) -> None:
         self.lines, self.place, self.errors = lines, 0, errors
         self.notes: list[tree.Said] = []
+        self.notes += [tree.Said(number, _WRAPPED) for number in with_wrapped(self.lines)]
+        self.notes += [tree.Said(number, _BUNDLES) for number in without_bundles(self.lines)]
         mapped(self.lines)
         with_counts(self.lines)
         grow = {line.tokens[0].text for line in self.lines if [*map(TEXT, line.tokens[1:4])] == [".", "append", "("]}
@@ -178,6 +186,7 @@ class Reader:
         self.given: dict[str, str] = {}  # the names so far, with the keywords of their lines
         self.members = set[str]()  # of these the names with an index, h[0] = x
         self.attributes = set[str]()  # of self, which the helper that is read has given values
+        self.gradients = set[str]()  # what lines that are passed over make of functions
         self.kept = set[str]()  # what several things are called that are only returned
         self.counters: list[str] = []  # of the loops around the line that is read
         self.ranges: dict[str, tree.Expr] = {}  # of the loops around the line that is read, their last steps
@@ -248,8 +257,10 @@ class Reader:
             if keyword != "for":
                 return [simple(c, keyword)]
             return self._of_training_loop(line.number, indent, nesting) or [self.loop(c, indent, nesting)]
-        told = says_nothing(c) or self._done_outside(c) or self._kept(c) or self._is_decorator(c) * _DECORATOR
+        told = says_nothing(c) or self._of_gradients(c) or self._done_outside(c) or self._kept(c) or (
+            self._is_decorator(c) * _DECORATOR)
         if told:
+            self.gradients |= {*given_names(line)} if told == _GRADIENT else set()
             return [tree.Said(c.now.line, told.format(first=first.text, second=second.text))]
         c = _with_target(c)
         others = self.python(c, indent, nesting) or self._skipped(c) or self._collected(c)
@@ -327,6 +338,11 @@ class Reader:
         c.expect(")", "behind what is appended")
         c.finish("the formula")
         return [tree.Equation(line, "let", tree.Target(name, tree.Name(self.counters[-1])), value)]
+
+    def _of_gradients(self, c: Cursor) -> str:
+        """What is told of a line that calls what a line above made a function of gradients."""
+        called = any(a.text in self.gradients and b.is_sign("(") for a, b in pairwise(c.tokens))
+        return _GRADIENT if called and any(token.is_sign("=") for token in c.tokens) else ""
 
     def _done_outside(self, c: Cursor) -> str:
         """What is told of a line that only shows what is known, or of one of training whose name none but such lines
@@ -693,7 +709,6 @@ _CALLED = ("__call__", "call")  # of Python's and Keras' objects
 _EXECUTED = ("backward", "zero_grad", "retain_grad", "requires_grad_", "step", "train", "eval", "show", "seed",
              "manual_seed", "set_printoptions")
 _OBJECTS = ("optim", "optimizers", "device", "default_rng", "RandomState", "PRNGKey", "Generator", "subplots")
-GRADIENTS = ("gradient", "grad", "value_and_grad", "jacobian", "hessian", "jacrev", "jacfwd")
 _LOSSES = ("loss", "cost", "J", "L", "l", "E", "error")
 _OF_TRAINING = {*_OBJECTS, *GRADIENTS}
 _NUMPY = ("np", "numpy", "jnp")  # whose gradient is one of numbers
@@ -710,6 +725,8 @@ _APPENDED = "what lines append to a list one by one is read as that list, writte
 _ENTRIES = "a loop over a list that is written out is read entry by entry"
 _STEPS = "a loop whose counter is in keys is read step by step, each with its own: what stands under `\"W1\"` is W1"
 _FILLED = "an array that loops fill place by place is read as one that they fill row by row"
+_BUNDLES = "what is handed on as one, as in w, b = params, is what has these names"
+_WRAPPED = "what is made of a function, as jax.vmap(f), stands where it is called"
 _FRONT = "what a loop reads from the end, or puts in front of a list, is read in the order that it is in"
 _LISTS = "a list with a loop in it is read as what lines above collect"
 _LOOPS = "what counts, or goes from step to step, is read as a loop, `for … in …:`"

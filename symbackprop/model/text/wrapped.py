@@ -1,0 +1,123 @@
+"""Functions made of others: ``fast = jax.jit(f)`` and ``@jax.jit`` are the function itself, ``rows = jax.vmap(f)`` and
+``@jax.vmap`` are called as ``jax.vmap(f)(x)`` is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+
+from symbackprop.model.text.lambdas import AS_IT_IS, GRADIENTS, OF_ROWS
+from symbackprop.model.text.tokens import NAME, Line, Token
+from symbackprop.model.text.writing import between_commas, closing, given_names, words
+
+_GRADIENT = "{} is made a function of derivatives by @{}: these are derived, leave the decorator out"
+_PARTIAL = "partial"
+Function = list[Token]  # what stands in front of the brackets of a call
+
+
+def with_wrapped(lines: list[Line]) -> list[int]:
+    """Put what functions are made of in the place of their names, where these are called below; the numbers of the
+    lines that say so, which are left out."""
+    texts = {token.text for line in lines for token in line.tokens}
+    if texts.isdisjoint((OF_ROWS, *AS_IT_IS, *GRADIENTS)):
+        return []
+    defined = {line.tokens[1].text for line in lines if line.tokens[0].text == "def"}
+    given = Counter(name for line in lines for name in given_names(line))
+    known, said = dict[str, Function](), list[int]()
+    for k in _decorators(lines):  # the lowest one first
+        name, function = _decorated(lines, k, known)
+        if function:
+            known[name] = function
+            said.append(lines[k].number)
+    for k, line in enumerate([*lines]):
+        name, function = _named(line, known, defined, given)
+        if function:
+            known[name] = function
+            said.append(line.number)
+        lines[k] = line if line.tokens[0].text == "def" else line._replace(
+            tokens=tuple(_called(line.tokens, known, defined)))
+    lines[:] = [line for line in lines if line.number not in said]
+    return said
+
+
+def _decorators(lines: Sequence[Line]) -> list[int]:
+    """The lines above heads of functions, from below."""
+    return [k for k in range(len(lines) - 1)[::-1] if lines[k].tokens[0].is_sign("@") and _head(lines, k) is not None]
+
+
+def _head(lines: Sequence[Line], k: int) -> Token | None:
+    """The name of the function below decorators; None where there is none."""
+    below = next((line for line in lines[k + 1 :] if not line.tokens[0].is_sign("@")), lines[k])
+    return below.tokens[1] if below.tokens[0].text == "def" else None
+
+
+def _decorated(lines: Sequence[Line], k: int, known: Mapping[str, Function]) -> tuple[str, Function]:
+    """The function below a decorator that maps it over rows, and what a call of it is; nothing of another one."""
+    tokens, name = lines[k].tokens[:-1], _head(lines, k)
+    assert name is not None
+    maker, options = _parts(tokens[1:])
+    if maker == _PARTIAL and options:
+        (maker, _), options = _parts(options[0]), options[1:]
+    if maker in GRADIENTS:
+        raise tokens[1].problem(_GRADIENT.format(name.text, maker))
+    return name.text, _mapped(known.get(name.text, [name]), options) if maker == OF_ROWS else []
+
+
+def _named(line: Line, known: Mapping[str, Function], defined: set[str], given: Counter[str]) -> tuple[str, Function]:
+    """The name that a line gives a function which is made of one, and what a call of it is; nothing of another line."""
+    name, *rest = line.tokens[:-1]
+    made = _made(rest[1:], known, defined) if rest[2:] and rest[0].is_sign("=") and given[name.text] == 1 else []
+    return name.text, made if name.text not in defined or [token.text for token in made] == [name.text] else []
+
+
+def _made(tokens: Sequence[Token], known: Mapping[str, Function], defined: set[str]) -> Function:
+    """What a function is made of, by its name or for every row; nothing where that is something else."""
+    found = _unwrapped(tokens, known, defined)
+    return found if not found[1:] or found[0].text == OF_ROWS else []
+
+
+def _unwrapped(tokens: Sequence[Token], known: Mapping[str, Function], defined: set[str]) -> Function:
+    """What computes the same as a function, without what only compiles it; nothing where it is not made of one of the
+    text."""
+    name = tokens[0].text
+    if len(tokens) == 1 or name == "lambda":
+        return [*known.get(name, tokens if name in (*defined, "lambda") else ())]
+    maker, args = _parts(tokens)
+    inner = _unwrapped(args[0], known, defined) if args and maker in (OF_ROWS, *AS_IT_IS) else []
+    return _mapped(inner, args[1:]) if inner and maker == OF_ROWS else inner
+
+
+def _parts(tokens: Sequence[Token]) -> tuple[str, list[list[Token]]]:
+    """The name of what is called, perhaps with what it stands in, and its arguments; nothing of anything else."""
+    opened = next((k for k, token in enumerate(tokens) if not (token.kind == NAME or token.is_sign("."))), len(tokens))
+    if not opened or (opened < len(tokens) and closing(tokens, opened) != len(tokens) - 1):
+        return "", []
+    return tokens[opened - 1].text, [part for part in between_commas(tokens[opened + 1 : -1]) if part]
+
+
+def _mapped(function: Sequence[Token], options: Sequence[Sequence[Token]]) -> Function:
+    line = function[0].line
+    return [function[0]._replace(text=OF_ROWS), *words("(", line), *function,
+            *chain.from_iterable((*words(",", line), *option) for option in options), *words(")", line)]
+
+
+def _called(tokens: Sequence[Token], known: Mapping[str, Function], defined: set[str]) -> Iterator[Token]:
+    """The tokens of a line with functions in the place of what is made of them, where it is called."""
+    k = 0
+    while k < len(tokens):
+        token, end = tokens[k], k
+        begins = token.kind == NAME and not (k and tokens[k - 1].is_sign("."))
+        function = list[Token]()
+        if begins and token.text in known and tokens[k + 1].is_sign("("):
+            function = known[token.text]
+        elif begins and (closed := closing(tokens, _path(tokens, k))) and tokens[closed + 1].is_sign("("):
+            function, end = _made(tokens[k : closed + 1], known, defined), closed
+        yield from (function or [token])
+        k = end + 1 if function else k + 1
+
+
+def _path(tokens: Sequence[Token], k: int) -> int:
+    """Where the bracket opens behind the path of what only compiles functions, ``jax.jit(``, or else the end."""
+    opened = next(j for j in range(k, len(tokens)) if not (tokens[j].kind == NAME or tokens[j].is_sign(".")))
+    return opened if tokens[opened].is_sign("(") and tokens[opened - 1].text in AS_IT_IS else len(tokens) - 1
