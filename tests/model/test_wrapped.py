@@ -59,6 +59,12 @@ READ = [
     ("def loss_fn(w, b):\n    return jnp.mean((X @ w + b - y)**2)\n"
      "loss, grads = jax.value_and_grad(loss_fn, argnums=(0, 1))(w, b)", lambda g: ((of(g) - g["y"]) ** 2).mean()),
     (PREDICT + "loss = jnp.mean(predict((u, c), X))", lambda g: (g["X"] @ g["u"] + g["c"]).mean()),
+    ("def cell(state, x):\n    h, m = state\n    h = jnp.tanh(h + x)\n    return (h, m + h), h\n"
+     "carry, hs = jax.lax.scan(cell, (w, u), X[:2])\nh, m = carry\nloss = jnp.sum(m * w) + jnp.sum(hs[1])",
+     lambda g: ((g["u"] + (h := np.tanh(g["w"] + g["X"][0])) + (k := np.tanh(h + g["X"][1]))) * g["w"]).sum() + k.sum()),
+    ("z = 2*w\nt = (z, c)\np, q = t\nloss = jnp.sum(p) * q", lambda g: 2 * g["w"].sum() * g["c"]),
+    ("t = 2*w, c\nloss = jnp.sum(t[0]) * t[1]", lambda g: 2 * g["w"].sum() * g["c"]),
+    ("t = (w, u)\nloss = jnp.sum(t)", lambda g: g["w"].sum() + g["u"].sum()),
     ("def line(theta, x):\n    a, d = theta\n    return a*x + d\nloss = jnp.sum(line(u[:2], y))",
      lambda g: (g["u"][0] * g["y"] + g["u"][1]).sum()),
 ]
@@ -81,6 +87,7 @@ def test_functions_of_functions_and_what_is_handed_on_as_one(lines: str, compute
     ("def f(p, x):\n    w, b = p\n    return x @ w + b\nloss = jnp.sum(f(theta, X))", "'theta' is not declared"),
     ("def f(p, x):\n    w, b = p\n    return x @ w + b\ndef g(q, x):\n    w, b = q\n    return x @ w - b\n"
      "def loss(p, q):\n    return jnp.sum(f(p, X) * g(q, X))", ""),
+    ("z = 2*w\nt = (z, c)\nz = z*3\np, q = t\nloss = jnp.sum(p) * q", ""),
 ])
 def test_what_may_be_something_else_is_refused(lines: str, says: str) -> None:
     with pytest.raises(ModelError) as refused:

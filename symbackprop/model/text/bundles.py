@@ -9,7 +9,7 @@ from keyword import iskeyword
 
 from symbackprop.model.text.lambdas import GRADIENTS, OF_ROWS
 from symbackprop.model.text.tokens import NAME, STRING, Line, Token
-from symbackprop.model.text.writing import between_commas, closing, given_names, items
+from symbackprop.model.text.writing import between_commas, closing, given_names, items, words
 
 _FIRST = ("self", "cls")
 _MAKERS = (OF_ROWS, *GRADIENTS)  # of functions, functions of the same arguments
@@ -100,3 +100,73 @@ def _calls(tokens: Sequence[Token], functions: Mapping[str, Sequence[str]]
             yield token.text, between_commas(tokens[opened + 1 : closing(tokens, opened)])
         elif not opened:
             yield token.text, None
+
+
+def with_tuples(lines: list[Line]) -> None:
+    """Put what a tuple has in the place of what is taken out of it, ``t = (a, b)`` and ``x, y = t`` or ``t[0]``, where
+    nothing else reads its name, and nothing in between changes what it has."""
+    made = {line.tokens[0].text: k for k, line in enumerate(lines) if _parts(line)}
+    if not made:
+        return
+    given: dict[str, list[int]] = {}
+    reads: dict[str, list[int]] = {name: [] for name in made}
+    for k, line in enumerate(lines):
+        for name in given_names(line):
+            given.setdefault(name, []).append(k)
+        for name in reads.keys() & {token.text for token in line.tokens}:
+            reads[name] += [k] if made[name] != k else []
+    taken = {name: k for name, k in made.items() if reads[name] and len(given[name]) == 1
+             and _is_taken_out(lines, name, k, reads[name], given)}
+    for name, k in taken.items():
+        for j in reads[name]:
+            lines[j] = lines[j]._replace(tokens=tuple(_out_of(lines[j].tokens, name, _parts(lines[k]))))
+    lines[:] = [line for k, line in enumerate(lines) if k not in taken.values()]
+
+
+def _parts(line: Line) -> list[list[Token]]:
+    """What a line ``t = (a, b)`` gives its name; nothing of any other."""
+    name, equal, *value = line.tokens
+    if name.kind != NAME or not equal.is_sign("=") or not any(token.is_sign(",") for token in value):
+        return []
+    parts = items(value[:-1]) if not value[0].is_sign("[", "{") else []
+    return parts if parts[1:] and not any(part[0].is_sign("*") for part in parts) else []
+
+
+def _is_taken_out(lines: Sequence[Line], name: str, k: int, reads: Sequence[int], given: Mapping[str, Sequence[int]]
+                  ) -> bool:
+    """Whether all that lines read of a tuple is what it had when it was made, on lines of its own block."""
+    parts, indent = _parts(lines[k]), lines[k].indent
+    has = {token.text for part in parts for token in part}
+    stays = min([place for part in has for place in given.get(part, ()) if place > k], default=len(lines))
+    return k < reads[0] and reads[-1] <= stays and all(lines[j].indent == indent for j in reads) and all(
+        line.indent.startswith(indent) for line in lines[k : reads[-1]]) and all(
+        _takes_out(lines[j].tokens, name, len(parts)) for j in reads)
+
+
+def _takes_out(tokens: Sequence[Token], name: str, count: int) -> bool:
+    """Whether a line reads entries of a tuple alone, or takes it apart."""
+    apart = _taken_apart(tokens)
+    if apart is not None and apart[0] == name:
+        return len(apart[1]) == len(between_commas(tokens[:-3])) == count and name not in apart[1]
+    return all(_entry(tokens, i, count) is not None for i, token in enumerate(tokens) if token.text == name)
+
+
+def _entry(tokens: Sequence[Token], i: int, count: int) -> int | None:
+    """Which of ``count`` parts is read at a place, ``t[1]``; None of anything else."""
+    behind = [token.text for token in tokens[i + 1 : i + 4]]
+    plain = behind[:1] == ["["] and behind[2:] == ["]"] and behind[1].isdigit() and not tokens[i - 1].is_sign(".")
+    return int(behind[1]) if plain and i and int(behind[1]) < count else None
+
+
+def _out_of(tokens: Sequence[Token], name: str, parts: Sequence[Sequence[Token]]) -> Iterator[Token]:
+    """A line with the parts of a tuple in the place of its name."""
+    line, i = tokens[0].line, 0
+    while i < len(tokens):
+        which = _entry(tokens, i, len(parts)) if tokens[i].text == name else None
+        if tokens[i].text != name:
+            yield tokens[i]
+        elif which is None:
+            yield from [t for k, part in enumerate(parts) for t in (*words("," * (k > 0), line), *part)]
+        else:
+            yield from (*words("(", line), *parts[which], *words(")", line))
+        i += 1 if which is None else 4

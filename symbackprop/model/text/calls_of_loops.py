@@ -130,7 +130,13 @@ def _called(writer: _Writer, lines: Sequence[Line], k: int) -> tuple[int, int, l
         result = (_scan if tokens[place].text == "scan" else _fori)(writer, args, lines, k)
     if result is None:
         return None
-    writer.lines.append(lines[k]._replace(tokens=(*tokens[:begin], *result, *tokens[end + 1 :])))
+    left, alone = items(tokens[: begin - 1]), tokens[begin - 1].is_sign("=") and tokens[end + 1].kind == END
+    parts = items(result) if alone and tokens[begin - 2].kind == NAME else []
+    if len(left) == len(parts) == 2:  # ``state, hs = …`` of several states
+        for name, part in zip(left, parts, strict=True):
+            writer.write(name, "=", part)
+    else:
+        writer.lines.append(lines[k]._replace(tokens=(*tokens[:begin], *result, *tokens[end + 1 :])))
     return k, k + 1, writer.lines
 
 

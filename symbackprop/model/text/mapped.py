@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import chain
+from itertools import chain, islice
 
 from symbackprop.errors import ModelError
 from symbackprop.model.text.expressions import formula_of
@@ -16,7 +16,7 @@ from symbackprop.model.text.writing import FreeNames, between_commas, closing, i
 _AXES = ["in_axes", "="]
 _MAP = ["lax", ".", "map", "("]  # of a function and what it is called for every row of
 _ROWS, _WHOLE = "0", "None"  # of an argument
-_MOST = 20  # on a line
+_MOST, _DEEPEST = 20, 20  # on a line, and brackets around one
 _HEADS = ("def", "for", "if", "elif", "while", "with", "class")
 
 
@@ -52,8 +52,8 @@ def _gives_several(lines: Sequence[Line], k: int) -> bool:
 def _of_line(tokens: tuple[Token, ...], defined: set[str], free: FreeNames
              ) -> tuple[list[list[Token]], tuple[Token, ...]] | None:
     """The lines that name arrays, and the tokens with a list for the last such call; None where there is none."""
-    for place in [k for k in range(len(tokens) - 2, 0, -1) if _begins(tokens, k) and not _is_in_function(tokens, k)]:
-        found = _written_at(tokens, place, defined, free)
+    for place in islice((k for k in range(len(tokens) - 2, 0, -1) if _begins(tokens, k)), _MOST):
+        found = None if _is_in_function(tokens, place) else _written_at(tokens, place, defined, free)
         if found is not None and not (found[0] and _is_in_list(tokens, place)):  # whose rows no line above has
             return found
     return None
@@ -90,19 +90,28 @@ def _begins(tokens: Sequence[Token], k: int) -> bool:
 
 
 def _is_in_function(tokens: Sequence[Token], place: int) -> bool:
-    """Whether a place is in a function without a name, or on a line that is the head of one."""
-    parts = [between_commas(tokens[begin:place])[-1] for begin, _ in [(0, 0), *_around(tokens, place)]]
-    return tokens[0].text in _HEADS or any("lambda" in _outside(part) for part in parts)
+    """Whether a place is in a function without a name, or on a line that is the head of one; or deep inside."""
+    begun = _begun(tokens, place)
+    if tokens[0].text in _HEADS or len(begun) > _DEEPEST:
+        return True
+    parts = [between_commas(tokens[begin:place])[-1] for begin in (0, *begun)]
+    return any("lambda" in _outside(part) for part in parts)
 
 
 def _is_in_list(tokens: Sequence[Token], place: int) -> bool:
     """Whether a place is in a list with a loop."""
-    return any("for" in _outside(tokens[begin:end]) for begin, end in _around(tokens, place))
+    return any("for" in _outside(tokens[begin : closing(tokens, begin - 1)]) for begin in _begun(tokens, place))
 
 
-def _around(tokens: Sequence[Token], place: int) -> list[tuple[int, int]]:
-    """Where the brackets around a place begin and end."""
-    return [(k + 1, end) for k in range(place) if tokens[k].is_sign("(", "[") and (end := closing(tokens, k)) > place]
+def _begun(tokens: Sequence[Token], place: int) -> list[int]:
+    """Where the brackets begin that are open at a place."""
+    begun = list[int]()
+    for k in range(place):
+        if tokens[k].is_sign("(", "["):
+            begun.append(k + 1)
+        elif tokens[k].is_sign(")", "]") and begun:
+            begun.pop()
+    return begun
 
 
 def _outside(tokens: Sequence[Token]) -> list[str]:

@@ -21,7 +21,7 @@ from symbackprop.model.text import branches, in_place, tree
 from symbackprop.model.text.appended import refuse_unfinished, with_appended, with_layers
 from symbackprop.model.text.backwards import filled_from_the_front
 from symbackprop.model.text.branches import RESULT, RETURN, Branch, branch, holds, joined
-from symbackprop.model.text.bundles import without_bundles
+from symbackprop.model.text.bundles import with_tuples, without_bundles
 from symbackprop.model.text.calls_of_loops import with_loops
 from symbackprop.model.text.characters import plain_latex, readable
 from symbackprop.model.text.classes import as_declaration
@@ -178,6 +178,7 @@ class Reader:
         self.notes += [tree.Said(number, _ENTRIES) for number in listed]
         self.notes += [tree.Said(number, _STEPS) for number in made]
         self.notes += [tree.Said(number, _LOOPS) for number in with_loops(self.lines)]
+        with_tuples(self.lines)
         self.notes += [tree.Said(number, _FRONT) for number in filled_from_the_front(self.lines)]
         self.notes += [tree.Said(number, _LISTS) for number in written_out(self.lines)]
         rows_apart(self.lines)

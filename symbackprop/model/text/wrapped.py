@@ -13,6 +13,7 @@ from symbackprop.model.text.writing import between_commas, closing, given_names,
 
 _GRADIENT = "{} is made a function of derivatives by @{}: these are derived, leave the decorator out"
 _PARTIAL = "partial"
+_DEEPEST, _MOST = 8, 50  # functions in each other, and calls of such on a line
 Function = list[Token]  # what stands in front of the brackets of a call
 
 
@@ -77,14 +78,15 @@ def _made(tokens: Sequence[Token], known: Mapping[str, Function], defined: set[s
     return found if not found[1:] or found[0].text == OF_ROWS else []
 
 
-def _unwrapped(tokens: Sequence[Token], known: Mapping[str, Function], defined: set[str]) -> Function:
+def _unwrapped(tokens: Sequence[Token], known: Mapping[str, Function], defined: set[str], depth: int = 0) -> Function:
     """What computes the same as a function, without what only compiles it; nothing where it is not made of one of the
-    text."""
+    text, or deep inside."""
     name = tokens[0].text
     if len(tokens) == 1 or name == "lambda":
         return [*known.get(name, tokens if name in (*defined, "lambda") else ())]
     maker, args = _parts(tokens)
-    inner = _unwrapped(args[0], known, defined) if args and maker in (OF_ROWS, *AS_IT_IS) else []
+    goes_on = args and maker in (OF_ROWS, *AS_IT_IS) and depth < _DEEPEST
+    inner = _unwrapped(args[0], known, defined, depth + 1) if goes_on else []
     return _mapped(inner, args[1:]) if inner and maker == OF_ROWS else inner
 
 
@@ -104,20 +106,22 @@ def _mapped(function: Sequence[Token], options: Sequence[Sequence[Token]]) -> Fu
 
 def _called(tokens: Sequence[Token], known: Mapping[str, Function], defined: set[str]) -> Iterator[Token]:
     """The tokens of a line with functions in the place of what is made of them, where it is called."""
-    k = 0
+    k, tried = 0, 0
     while k < len(tokens):
         token, end = tokens[k], k
         begins = token.kind == NAME and not (k and tokens[k - 1].is_sign("."))
         function = list[Token]()
         if begins and token.text in known and tokens[k + 1].is_sign("("):
             function = known[token.text]
-        elif begins and (closed := closing(tokens, _path(tokens, k))) and tokens[closed + 1].is_sign("("):
-            function, end = _made(tokens[k : closed + 1], known, defined), closed
+        elif begins and tried < _MOST and (opened := _opens(tokens, k)):
+            tried, end = tried + 1, closing(tokens, opened)
+            called = end and tokens[end + 1].is_sign("(")
+            function = _made(tokens[k : end + 1], known, defined) if called else []
         yield from (function or [token])
         k = end + 1 if function else k + 1
 
 
-def _path(tokens: Sequence[Token], k: int) -> int:
-    """Where the bracket opens behind the path of what only compiles functions, ``jax.jit(``, or else the end."""
+def _opens(tokens: Sequence[Token], k: int) -> int:
+    """Where the bracket opens behind the path of what only compiles functions, ``jax.jit(``; 0 where none does."""
     opened = next(j for j in range(k, len(tokens)) if not (tokens[j].kind == NAME or tokens[j].is_sign(".")))
-    return opened if tokens[opened].is_sign("(") and tokens[opened - 1].text in AS_IT_IS else len(tokens) - 1
+    return opened if tokens[opened].is_sign("(") and tokens[opened - 1].text in AS_IT_IS else 0
