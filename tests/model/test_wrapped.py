@@ -61,7 +61,8 @@ READ = [
     (PREDICT + "loss = jnp.mean(predict((u, c), X))", lambda g: (g["X"] @ g["u"] + g["c"]).mean()),
     ("def cell(state, x):\n    h, m = state\n    h = jnp.tanh(h + x)\n    return (h, m + h), h\n"
      "carry, hs = jax.lax.scan(cell, (w, u), X[:2])\nh, m = carry\nloss = jnp.sum(m * w) + jnp.sum(hs[1])",
-     lambda g: ((g["u"] + (h := np.tanh(g["w"] + g["X"][0])) + (k := np.tanh(h + g["X"][1]))) * g["w"]).sum() + k.sum()),
+     lambda g: ((g["u"] + (h := np.tanh(g["w"] + g["X"][0])) + (k := np.tanh(h + g["X"][1])))
+                * g["w"]).sum() + k.sum()),
     ("z = 2*w\nt = (z, c)\np, q = t\nloss = jnp.sum(p) * q", lambda g: 2 * g["w"].sum() * g["c"]),
     ("t = 2*w, c\nloss = jnp.sum(t[0]) * t[1]", lambda g: 2 * g["w"].sum() * g["c"]),
     ("t = (w, u)\nloss = jnp.sum(t)", lambda g: g["w"].sum() + g["u"].sum()),
