@@ -13,7 +13,7 @@ from symbackprop.model.text.writing import between_commas, closing, given_names,
 
 _GRADIENT = "{} is made a function of derivatives by @{}: these are derived, leave the decorator out"
 _PARTIAL = "partial"
-_DEEPEST, _MOST = 8, 50  # functions in each other, and calls of such on a line
+_DEEPEST, _MOST, _LONGEST = 8, 50, 500  # functions in each other, calls of such on a line, tokens of one
 Function = list[Token]  # what stands in front of the brackets of a call
 
 
@@ -26,11 +26,11 @@ def with_wrapped(lines: list[Line]) -> list[int]:
     defined = {line.tokens[1].text for line in lines if line.tokens[0].text == "def"}
     given = Counter(name for line in lines for name in given_names(line))
     known, said = dict[str, Function](), list[int]()
-    for k in _decorators(lines):  # the lowest one first
-        name, function = _decorated(lines, k, known)
+    for line, name in _decorators(lines):
+        function = _decorated(line, name, known)
         if function:
-            known[name] = function
-            said.append(lines[k].number)
+            known[name.text] = function
+            said.append(line.number)
     for k, line in enumerate([*lines]):
         name, function = _named(line, known, defined, given)
         if function:
@@ -42,27 +42,27 @@ def with_wrapped(lines: list[Line]) -> list[int]:
     return said
 
 
-def _decorators(lines: Sequence[Line]) -> list[int]:
-    """The lines above heads of functions, from below."""
-    return [k for k in range(len(lines) - 1)[::-1] if lines[k].tokens[0].is_sign("@") and _head(lines, k) is not None]
+def _decorators(lines: Sequence[Line]) -> Iterator[tuple[Line, Token]]:
+    """The lines above heads of functions, the lowest one first, with the names of these."""
+    name = None
+    for line in reversed(lines):
+        if not line.tokens[0].is_sign("@"):
+            name = line.tokens[1] if line.tokens[0].text == "def" else None
+        elif name is not None:
+            yield line, name
 
 
-def _head(lines: Sequence[Line], k: int) -> Token | None:
-    """The name of the function below decorators; None where there is none."""
-    below = next((line for line in lines[k + 1 :] if not line.tokens[0].is_sign("@")), lines[k])
-    return below.tokens[1] if below.tokens[0].text == "def" else None
-
-
-def _decorated(lines: Sequence[Line], k: int, known: Mapping[str, Function]) -> tuple[str, Function]:
-    """The function below a decorator that maps it over rows, and what a call of it is; nothing of another one."""
-    tokens, name = lines[k].tokens[:-1], _head(lines, k)
-    assert name is not None
-    maker, options = _parts(tokens[1:])
+def _decorated(line: Line, name: Token, known: Mapping[str, Function]) -> Function:
+    """What a call of a function is under a decorator that maps it over rows; nothing under another one."""
+    maker, options = _parts(line.tokens[1:-1])
     if maker == _PARTIAL and options:
         (maker, _), options = _parts(options[0]), options[1:]
     if maker in GRADIENTS:
-        raise tokens[1].problem(_GRADIENT.format(name.text, maker))
-    return name.text, _mapped(known.get(name.text, [name]), options) if maker == OF_ROWS else []
+        raise line.tokens[1].problem(_GRADIENT.format(name.text, maker))
+    function = known.get(name.text, [name])
+    if maker == OF_ROWS and len(function) > _LONGEST:
+        raise line.tokens[1].problem(f"{name.text} is mapped too often")
+    return _mapped(function, options) if maker == OF_ROWS else []
 
 
 def _named(line: Line, known: Mapping[str, Function], defined: set[str], given: Counter[str]) -> tuple[str, Function]:
