@@ -1,5 +1,5 @@
-"""What a program hands on as one, ``w, b = params``, where nothing says what it is: what is taken out of it is what has
-these names, as it is with ``params["w"]``."""
+"""What a program hands on as one, ``w, b = params``, where nothing says what it is: what is taken out of it is what is
+declared under these names, as it is with ``params["w"]``."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ _MAKERS = (OF_ROWS, *GRADIENTS)  # of functions, functions of the same arguments
 def without_bundles(lines: list[Line]) -> list[int]:
     """Leave out the lines that take apart what is handed on as one; the numbers of these."""
     taken = {k: found for k, line in enumerate(lines) if (found := _taken_apart(line.tokens)) is not None}
+    declared = {token.text for line in lines if _declares(line.tokens) for token in line.tokens[1:]} if taken else set()
+    taken = {k: (bundle, names) for k, (bundle, names) in taken.items() if declared.issuperset(names)}
     if not taken:
         return []
     functions = _parameters(lines)
-    apart = {bundle for bundle, _ in taken.values()} & _only_handed_on(lines)
+    apart = {bundle for bundle, _ in taken.values()} & _only_handed_on(lines) - declared
     apart -= _given_otherwise(lines, functions, apart)
     names = {k: parts for k, (bundle, parts) in taken.items() if bundle in apart}
     holders = Counter(name for _, name in {(taken[k][0], name) for k, parts in names.items() for name in parts})
@@ -64,8 +66,7 @@ def _only_handed_on(lines: Sequence[Line]) -> set[str]:
                 alone = k and tokens[k - 1].is_sign("(", ",") and tokens[k + 1].is_sign(",", ")")
                 by_key = tokens[k + 1].is_sign("[") and tokens[k + 2].kind == STRING
                 handed[token.text] += bool(alone or by_key)
-    declared = {token.text for line in lines if _declares(line.tokens) for token in line.tokens[1:]}
-    return {name for name, count in uses.items() if handed[name] == count} - declared
+    return {name for name, count in uses.items() if handed[name] == count}
 
 
 def _declares(tokens: Sequence[Token]) -> bool:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import cached_property, partial
-from itertools import chain, count, pairwise, takewhile
+from itertools import chain, count, dropwhile, pairwise, takewhile
 
 import sympy as sp
 
@@ -85,7 +85,8 @@ class Helpers:
             tokens = line.tokens[_begun(line) :]
             for before, a, b in zip((_NONE, *tokens), tokens, tokens[1:], strict=False):
                 called = b if a.is_sign("(") else a if b.is_sign("(") else None  # in map(f) too
-                if called is not None and called.kind == NAME and before.text not in lambdas.GRADIENTS:
+                if called is not None and called.kind == NAME and not (
+                        before.text in lambdas.GRADIENTS and _gives_gradients(line)):
                     found.setdefault(called.text, []).append(k)
         made = [token for line in self.lines for token, equal, of in zip(line.tokens, line.tokens[1:], line.tokens[2:],
                 strict=False) if equal.is_sign("=") and of.text in self.classes]
@@ -501,6 +502,12 @@ def _begun(line: Line) -> int:
     written = "lambda" in map(TEXT, tokens) and tokens[1].is_sign("=")
     without_name = written and "lambda" in map(TEXT, takewhile(_is_of_a_path, tokens[2:]))
     return int(tokens[0].kind == NAME and (of_names or without_name))
+
+
+def _gives_gradients(line: Line) -> bool:
+    """Whether what a line gives names is a gradient and nothing else, ``g = jax.grad(f)(w)``."""
+    value = [*dropwhile(lambda token: not token.is_sign("="), line.tokens)][1:]
+    return not {*map(TEXT, takewhile(_is_of_a_path, value))}.isdisjoint(lambdas.GRADIENTS)
 
 
 def _is_of_a_path(token: Token) -> bool:

@@ -26,10 +26,10 @@ def with_wrapped(lines: list[Line]) -> list[int]:
     defined = {line.tokens[1].text for line in lines if line.tokens[0].text == "def"}
     given = Counter(name for line in lines for name in given_names(line))
     known, said = dict[str, Function](), list[int]()
-    for line, name in _decorators(lines):
-        function = _decorated(line, name, known)
+    for line, head in _decorators(lines):
+        function = _decorated(line, head, known)
         if function:
-            known[name.text] = function
+            known[head.text] = function
             said.append(line.number)
     for k, line in enumerate([*lines]):
         name, function = _named(line, known, defined, given)
