@@ -8,7 +8,7 @@ import ast
 import builtins
 import re
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
@@ -90,7 +90,9 @@ def _parsed(text: str) -> list[ast.stmt] | None:
 def _lines(s: ast.stmt, text: str, alone: bool) -> Iterator[str]:
     if isinstance(s, _SILENT) or (isinstance(s, (ast.Expr, ast.Assign)) and _is_silent(s.value)):
         return
-    if added := _add_at(s):
+    if put := _put_out(s):
+        yield put
+    elif added := _add_at(s):
         yield f"{added[0]} += scatter_add({added[2]}, {added[1]})"
     elif isinstance(s, ast.AnnAssign) and s.value is not None:
         yield f"{ast.unparse(s.target)} = {_segment(text, s.value)}"
@@ -262,6 +264,17 @@ def _add_at(s: ast.stmt) -> list[str]:
     return [ast.unparse(a) for a in call.args]
 
 
+def _put_out(s: ast.stmt) -> str:
+    """``np.multiply(d, m, out=d)`` as ``d = np.multiply(d, m)``; nothing of any other statement. Clipping in place is a
+    step of training."""
+    call = s.value if isinstance(s, ast.Expr) else None
+    if not isinstance(call, ast.Call) or ast.unparse(call.func).endswith("clip"):
+        return ""
+    out = next((k.value for k in call.keywords if k.arg == "out"), None)
+    rest = ast.Call(call.func, call.args, [k for k in call.keywords if k.arg != "out"])
+    return "" if out is None else f"{ast.unparse(out)} = {ast.unparse(rest)}"
+
+
 def _zeros(value: ast.expr) -> list[str]:
     """The sizes of a list of zeros, ``[0] * D`` or ``[[0.0] * D for _ in range(N)]``; none of anything else."""
     match value:
@@ -279,11 +292,22 @@ def _unpacked(targets: ast.Tuple, value: ast.expr, text: str) -> Iterator[str]:
     """``a, b = …``; what is taken out of a cache are the model's own arrays, which need no line."""
     names = [ast.unparse(t) for t in targets.elts]
     if isinstance(value, ast.Tuple) and len(value.elts) == len(names):
-        yield from (f"{n} = {_segment(text, v)}" for n, v in zip(names, value.elts, strict=True))
+        yield from _at_once(names, value.elts, text)
     elif isinstance(value, ast.Attribute) and value.attr == "shape":
         yield from (f"{n} = {ast.unparse(value)}[{k}]" for k, n in enumerate(names) if n != "_")
     elif not isinstance(value, (ast.Name, ast.Attribute, ast.Subscript)):
         yield text
+
+
+def _at_once(names: Sequence[str], values: Sequence[ast.expr], text: str) -> Iterator[str]:
+    """``a, b = b, a``: all values are those of before."""
+    read = [{n.id for n in ast.walk(v) if isinstance(n, ast.Name)} for v in values]
+    later = [n for k, n in enumerate(names) if n in set[str]().union(*read[k + 1 :])]
+    before = {n: f"{n}_before" for n in later}
+    yield from (f"{other} = {n}" for n, other in before.items())
+    for n, v, its in zip(names, values, read, strict=True):
+        kept = its.isdisjoint(before)
+        yield f"{n} = {_segment(text, v) if kept else ast.unparse(_Renamed(before).visit(v))}"
 
 
 # -- names that are updated

@@ -55,6 +55,14 @@ loss L = sum((p - y)^2)/(2*N)"""
 
 RIGHT = [
     (RIDGE, """
+e = X.T @ r
+dw = w
+e, dw = dw, e
+dw *= 2/N"""),
+    (RIDGE, """
+dw = X.T @ r
+np.multiply(dw, 2/N, out=dw)"""),
+    (RIDGE, """
 dw = np.zeros(D)
 for j in range(D):
     dw[j] = 2*np.dot(r, X[:, j])/N"""),
@@ -244,6 +252,21 @@ dw = sum(2*(x @ w - t)*x for x, t in zip(X, y))/N"""),
 ]
 
 WRONG = [
+    (RIDGE, """
+e = X @ w - y
+dw = X.T @ e
+e, dw = dw, e
+dw *= 2/N"""),
+    (RIDGE, """
+dw = 2*X.T @ r/N
+np.multiply(dw, 2, out=dw)"""),
+    (CLASSES, """
+dz = P.copy()
+np.multiply(dz, 2, out=dz)
+dz -= Y
+dz /= N
+dW = X.T @ dz
+db = dz.sum(0)"""),
     (RIDGE, """
 dw = np.zeros(D)
 for j in range(D):
