@@ -10,6 +10,7 @@ import pytest
 
 from symbackprop.errors import ModelError
 from symbackprop.model import Model
+from symbackprop.model.text.write import to_text
 from tests.core.helpers import value
 
 SIZES = {"X": (5, 3), "Y": (4, 3), "y": (5,), "w": (3,), "b": (), "u": (3,), "c": ()}
@@ -81,7 +82,14 @@ def test_functions_of_functions_and_what_is_handed_on_as_one(lines: str, compute
     np.testing.assert_allclose(found, computed(given), rtol=1e-12)
 
 
+def test_what_a_function_without_gradient_returns_has_none() -> None:
+    model = Model.parse(HEAD + "@torch.no_grad()\ndef f(x):\n    return (x @ w).sum(), x\n"
+                        "s, x = f(X)\nloss = s * sum(w)")
+    assert "s = stop_gradient(sum(X @ w))" in to_text(model)
+
+
 @pytest.mark.parametrize(("lines", "says"), [
+    ("def twice(f):\n    return f\n@twice\n" + SQUARES + "loss = f(w)", "made another function by @twice"),
     ("@jax.grad\n" + SQUARES + "loss = jnp.sum(f(w))", "<text>:3: syntax error: f is made a function of"),
     ("def cell(state, x):\n    w, b = state\n    return (w + x, b), w\nend, ws = jax.lax.scan(cell, s0, X)\n"
      "loss = jnp.sum(ws)", ""),

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from symbackprop.model.text.lambdas import AS_IT_IS, GRADIENTS, OF_ROWS
-from symbackprop.model.text.tokens import NAME, Line, Token
-from symbackprop.model.text.writing import between_commas, closing, given_names, words
+from symbackprop.model.text.tokens import NAME, Line, Token, body_of, ended
+from symbackprop.model.text.writing import between_commas, closing, given_names, items, words
 
 _GRADIENT = "{} is made a function of derivatives by @{}: these are derived, leave the decorator out"
+_OWN = "{} is made another function by @{}: write what is computed then"
+_WITHOUT_GRADIENT, _STOPS = ("no_grad", "inference_mode", "stop_gradient"), "stop_gradient"
 _PARTIAL = "partial"
 _DEEPEST, _MOST, _LONGEST = 8, 50, 500  # functions in each other, calls of such on a line, tokens of one
 Function = list[Token]  # what stands in front of the brackets of a call
@@ -21,16 +23,20 @@ def with_wrapped(lines: list[Line]) -> list[int]:
     """Put what functions are made of in the place of their names, where these are called below; the numbers of the
     lines that say so, which are left out."""
     texts = {token.text for line in lines for token in line.tokens}
-    if texts.isdisjoint((OF_ROWS, *AS_IT_IS, *GRADIENTS)):
+    if texts.isdisjoint((OF_ROWS, *AS_IT_IS, "@")):
         return []
     defined = {line.tokens[1].text for line in lines if line.tokens[0].text == "def"}
     given = Counter(name for line in lines for name in given_names(line))
     known, said = dict[str, Function](), list[int]()
-    for line, head in _decorators(lines):
-        function = _decorated(line, head, known)
-        if function:
-            known[head.text] = function
-            said.append(line.number)
+    for k, line, head in [*_decorators(lines)]:
+        maker, options = _maker(line)
+        if maker in defined or maker in GRADIENTS:
+            raise line.tokens[1].problem((_GRADIENT if maker in GRADIENTS else _OWN).format(head.text, maker))
+        if maker == OF_ROWS:
+            known[head.text] = _rows_of(head, known, options)
+        elif maker in _WITHOUT_GRADIENT:
+            _stop(lines, k)
+        said += [line.number] if maker in (OF_ROWS, *_WITHOUT_GRADIENT) else []
     for k, line in enumerate([*lines]):
         name, function = _named(line, known, defined, given)
         if function:
@@ -42,27 +48,41 @@ def with_wrapped(lines: list[Line]) -> list[int]:
     return said
 
 
-def _decorators(lines: Sequence[Line]) -> Iterator[tuple[Line, Token]]:
-    """The lines above heads of functions, the lowest one first, with the names of these."""
-    name = None
-    for line in reversed(lines):
-        if not line.tokens[0].is_sign("@"):
-            name = line.tokens[1] if line.tokens[0].text == "def" else None
-        elif name is not None:
-            yield line, name
+def _decorators(lines: Sequence[Line]) -> Iterator[tuple[int, Line, Token]]:
+    """The lines above heads of functions, the lowest one first, with the place of the head and its name."""
+    head: tuple[int, Token] | None = None
+    for k in reversed(range(len(lines))):
+        tokens = lines[k].tokens
+        if not tokens[0].is_sign("@"):
+            head = (k, tokens[1]) if tokens[0].text == "def" else None
+        elif head is not None:
+            yield head[0], lines[k], head[1]
 
 
-def _decorated(line: Line, name: Token, known: Mapping[str, Function]) -> Function:
-    """What a call of a function is under a decorator that maps it over rows; nothing under another one."""
+def _maker(line: Line) -> tuple[str, list[list[Token]]]:
+    """What a decorator is called, and with what."""
     maker, options = _parts(line.tokens[1:-1])
-    if maker == _PARTIAL and options:
-        (maker, _), options = _parts(options[0]), options[1:]
-    if maker in GRADIENTS:
-        raise line.tokens[1].problem(_GRADIENT.format(name.text, maker))
-    function = known.get(name.text, [name])
-    if maker == OF_ROWS and len(function) > _LONGEST:
-        raise line.tokens[1].problem(f"{name.text} is mapped too often")
-    return _mapped(function, options) if maker == OF_ROWS else []
+    if maker != _PARTIAL or not options:
+        return maker, options
+    return _parts(options[0])[0], options[1:]
+
+
+def _rows_of(head: Token, known: Mapping[str, Function], options: Sequence[Sequence[Token]]) -> Function:
+    """What a call of a function is that is mapped over rows."""
+    function = known.get(head.text, [head])
+    if len(function) > _LONGEST:
+        raise head.problem(f"{head.text} is mapped too often")
+    return _mapped(function, options)
+
+
+def _stop(lines: list[Line], head: int) -> None:
+    """Of what a function returns no gradient goes on."""
+    for k in range(head + 1, head + 1 + len(body_of(lines, head))):
+        word, *value = lines[k].tokens[:-1]
+        if word.text == "return" and value:
+            parts = [[*words(f"{_STOPS} (", word.line), *part, *words(")", word.line)] for part in items(value)]
+            joined = [t for j, part in enumerate(parts) for t in (*words("," * (j > 0), word.line), *part)]
+            lines[k] = lines[k]._replace(tokens=ended([word, *joined]))
 
 
 def _named(line: Line, known: Mapping[str, Function], defined: set[str], given: Counter[str]) -> tuple[str, Function]:
