@@ -533,7 +533,7 @@ RULES: dict[str, Rule] = {
     "broadcast": lambda p, node, a: p.np("broadcast_to", a, p.dims(node.shape)),
     "reshape": reshaped,
     "concat": _joined,
-    "array_of": lambda p, node, *numbers: p.np("array", nested(node.shape, numbers), dtype=name("dtype")),
+    "array_of": lambda p, node, *numbers: p.np("array", nested(node.shape, numbers), dtype=p.dtype_of(node.kind)),
     "slice": _sliced,
     "flip": lambda p, node, a: p.np("flip", a, axis=node.attr),
     "stop_gradient": lambda p, node, a: p.held(a),

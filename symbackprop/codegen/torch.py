@@ -64,7 +64,8 @@ def _sliced(p: Arrays, node: Node, a: Code) -> Code:
 def _array_of(p: Arrays, node: Node, *numbers: Code) -> Code:
     """Tensors are stacked; what holds none is made a tensor."""
     if all(a.is_number for a in node.args):
-        return p.made("tensor", nested(node.shape, [x.code for x in Arrays.arguments(p, node)]), dtype=name("dtype"))
+        return p.made("tensor", nested(node.shape, [x.code for x in Arrays.arguments(p, node)]),
+                      dtype=p.dtype_of(node.kind))
     whole = p.np("stack", [*numbers])
     return whole if node.ndim == 1 else method(whole, "reshape", p.dims(node.shape))
 

@@ -36,12 +36,23 @@ def require_integers(index: Node, size: Dim, what: str) -> None:
     if index.kind == BOOL:
         mask = label(index)
         raise ShapeError(f"{mask} holds truth values and is no index: choose entries by where({mask}, a, 0)")
+    outside = [n for n in _numbers(index) if n < 0 or (size - 1 - n).is_negative]
+    if outside:
+        name = label(_viewed(index))
+        raise ShapeError(f"{name} has {outside[0]}, and {what} has size {dim_text(size)}: places count from 0")
     below = bound_of(index)
     if below is not None and not same(below, size) and not (size - below).is_nonnegative:
         raise ShapeError(
             f"{label(index)} counts below {dim_text(below)}, but {what} has size {dim_text(size)}: "
             f"declare it as `int < {dim_text(size)}`"
         )
+
+
+def _numbers(index: Node) -> list[Any]:
+    """The numbers that places are where they are listed."""
+    listed = _viewed(index)
+    numbers = [a.value for a in listed.args] if listed.role is Role.LISTED else []
+    return [] if None in numbers else numbers
 
 
 def _viewed(row: Node) -> Node:

@@ -193,7 +193,7 @@ register(Op(
     title="listed entries",
     rule=("each number gets its entry",),
     domain="numbers",
-    infer=lambda shape, args: (shape, FLOAT),
+    infer=lambda shape, args: (shape, common_kind(args)),
     vjp=_vjp_listed,
     show=lambda node, args: _listed(nested(node.shape, args), node.ndim),
     entry=_entry_listed,

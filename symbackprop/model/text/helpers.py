@@ -533,6 +533,8 @@ def _parameters(tokens: Sequence[Token]) -> Mapping[str, tree.Expr | None] | Non
     for part in items(tokens[: closing(tokens, 0) + 1]):
         if not found and [token.text for token in part] in (["self"], ["cls"]):
             continue
+        if [token.text for token in part] in (["*"], ["/"]):  # how what stands around it may be given
+            continue
         typed = next((k for k, token in enumerate(part) if token.is_sign(":")), len(part))
         usual = next((k for k, token in enumerate(part) if token.is_sign("=")), len(part))
         if part[0].is_sign("*", "**"):
