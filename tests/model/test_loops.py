@@ -405,3 +405,13 @@ def test_what_is_called_as_a_value_of_steps_before_stays_what_it_is() -> None:
     one, other = (parse(text.format(name, name)) for name in ("h_lag1", "c"))
     given = {name: np.asarray(0.5) for name in one.leaves() if name != "x"} | {"x": np.array([1.0, -2.0, 0.3])}
     assert evaluate(one.results(), given)[0] == evaluate(other.results(), given)[0] != 0
+
+
+@pytest.mark.parametrize(("lines", "says"), [
+    ("s = 0\nfor i in range(3):\n    i = i * 2\n    s += w * i\nloss = s", "i counts the steps of the loop"),
+    ("s = 0\nfor i in range(3):\n    i += 1\n    s += w**i\nloss = s", "i counts the steps of the loop"),
+    ("s = 0\nfor t in range(T):\n    for t in range(N):\n        s += w * t\nloss = s", "around this one"),
+])
+def test_a_counter_counts_one_loop_and_nothing_else(lines: str, says: str) -> None:  # it was the new value less 1
+    with pytest.raises(ModelError, match=says):
+        Model.parse(f"dim T, N\nparam w\n{lines}")

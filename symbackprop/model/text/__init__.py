@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -45,6 +45,7 @@ from symbackprop.model.text.characters import (
     with_means,
     without_marks,
 )
+from symbackprop.model.text.doubtful import doubtful, numbers_on_paper
 from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import one_formula, read_values
 from symbackprop.model.text.guess import guessed
@@ -418,9 +419,10 @@ def parse_alone(text: str, relu0: Any = None, define: Mapping[str, str] | None =
     guessed, and stands in the model's ``remarks``. Raises a `ModelError`."""
     typed = text.strip()
     typed = typed if _PROGRAM.search(text) else _of_letters(_GLUED.sub(_apart, _ALIGNED.sub(_lines_of, typed)))
-    model, errors, _ = _alone(typed, relu0, define)
+    numbers = numbers_on_paper(typed)
+    model, errors, _ = _alone(typed, relu0, define, numbers)
     if errors:
-        return mended(errors, typed, lambda other: _alone(other, relu0, define), guesses=True)
+        return mended(errors, typed, lambda other: _alone(other, relu0, define, numbers), guesses=True)
     return model
 
 
@@ -469,14 +471,17 @@ def _of_letters(text: str) -> str:
 
 
 @roomy
-def _alone(typed: str, relu0: Any, define: Mapping[str, str] | None) -> Read:
+def _alone(typed: str, relu0: Any, define: Mapping[str, str] | None, numbers: Collection[str]) -> Read:
     """The model of an expression as far as it can be read, what is wrong with it, and which lines that hides."""
     model = Model("expression", relu0=0 if relu0 is None else relu0)
     if re.search(_PROSE, typed):
         return model, [ModelError("words are not multiplied", "<expression>", line=1)], set()
+    doubt = doubtful(typed)
+    if doubt is not None:
+        return model, [doubt.at("<expression>")], set()
     try:
         with located("<expression>"):
-            statements, note = guessed(typed)
+            statements, note = guessed(typed, numbers)
     except ModelError as error:
         error.line = error.place.line if error.place is not None else error.line or 1
         plain = readable(typed)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import dropwhile, pairwise
@@ -41,9 +41,10 @@ _PI_IMPORTED = lazy(r"\bimport\b.*(?:\bpi\b|\*)")
 _EULER, _EXPECTATION = tree.Name("e"), tree.Name("E")
 
 
-def guessed(text: str) -> tuple[list[tree.Statement], str]:
+def guessed(text: str, numbers: Collection[str] = ()) -> tuple[list[tree.Statement], str]:
     """The statements of one line that is an expression or an equation, with equations in front of it perhaps, ``;``
-    between them; and what more to tell. Places are those of the line. Raises a `ModelError`."""
+    between them, of which ``numbers`` are no arrays; and what more to tell. Places are those of the line. Raises a
+    `ModelError`."""
     body, taken, counts = _statements(text)
     if not _PI_IMPORTED.search(text):
         _refuse_pi(body, taken)
@@ -61,7 +62,7 @@ def guessed(text: str) -> tuple[list[tree.Statement], str]:
     leaves = [n for n in read_first(plain, taken) if n not in known and n not in _ELEMENTARY]
     for name in filter(SUM_OVER.fullmatch, leaves):
         raise NameProblem(f"{name} is a sum over an index: of arrays that is sum(…)", line=last.line, near=name)
-    shapes = _shapes(plain, leaves, known, sizes)
+    shapes = _shapes(plain, leaves, known, sizes, numbers)
     leaves, again = [n for n in leaves if n not in shapes.again], shapes.other_names()
     body = tree.with_formulas(body, partial(tree.put, found={n: sized(size) for n, size in again.items()}))
     last = next(s for s in reversed(body) if isinstance(s, tree.Equation))
@@ -115,7 +116,7 @@ def _arrays(body: Sequence[tree.Statement], taken: Container[str]) -> set[str]:
     try:
         plain, known = without_layers(body)
         leaves = [n for n in read_first(plain, taken) if n not in known and n not in _ELEMENTARY]
-        return {n for n, shape in _shapes(plain, leaves, known, sizes).leaves.items() if shape}
+        return {n for n, shape in _shapes(plain, leaves, known, sizes, ()).leaves.items() if shape}
     except ModelError:  # which is told where they are read
         return set()
 
@@ -174,12 +175,12 @@ def _with_masks(body: Sequence[tree.Statement]) -> Sequence[tree.Statement]:
     return tree.with_values(body, of_masks) if masks else body
 
 
-def _shapes(body: Sequence[tree.Statement], leaves: Sequence[str], known: Known, sizes: dict[str, tuple[str, int]]
-            ) -> Shapes:
+def _shapes(body: Sequence[tree.Statement], leaves: Sequence[str], known: Known, sizes: dict[str, tuple[str, int]],
+            numbers: Collection[str]) -> Shapes:
     """The shapes of what is not declared. Raises a `ModelError`; of a function that there is none of this is told, not
     what its value would have to be."""
     try:
-        return Shapes(_with_numbers(body), leaves, known, sizes)
+        return Shapes(_with_numbers(body), leaves, known, sizes, numbers)
     except ShapeError:
         for call in [part for part in tree.inside(body) if isinstance(part, tree.Call)]:
             try:

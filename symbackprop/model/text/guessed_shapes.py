@@ -77,7 +77,7 @@ class Shapes:
     """
 
     def __init__(self, body: Sequence[tree.Statement], leaves: Sequence[str], known: Known | None = None,
-                 sizes: Mapping[str, tuple[str, int]] | None = None) -> None:
+                 sizes: Mapping[str, tuple[str, int]] | None = None, numbers: Collection[str] = ()) -> None:
         self.known, self.given = known or {}, sizes or {}
         self.repeats = tree.Written(R) in body  # vectors, down the columns of a matrix
         shapes = [n for e in tree.equations(body) for n in _sizes_in_shapes(e.value)]
@@ -95,7 +95,7 @@ class Shapes:
                 if isinstance(base, tree.Name)}
         axes |= {name: max(rank, axes.get(name, 0)) for name, rank in _axes_asked(body).items()}
         self.listed = _numbers_listed(body)
-        self.numbers = _numbers_beside(body) | self.listed
+        self.numbers = _numbers_beside(body) | self.listed | {*numbers}
         self.ranks = _first_ranks(body, leaves, axes, self.counts | self.numbers, self.labels)
         inside = {n for e in equations for n in _inside_arrays(e.value)}
         self.apart = {n for n in leaves if n not in axes and n not in inside and self.ranks[n] == 1}

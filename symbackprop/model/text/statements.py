@@ -651,18 +651,25 @@ class Reader:
 
     def _repeated(self, c: Cursor, variable: str, stop: tree.Expr, indent: str, nesting: int
                   ) -> tuple[tree.Statement, ...]:
-        """What stands behind the colon of a loop, or below it."""
+        """What stands behind the colon of a loop, or below it. Raises a `SyntaxProblem` where that gives its counter
+        another value."""
+        if variable in self.counters:
+            raise problem(_COUNTS_TWICE.format(variable), c.now.line, variable)
         self.counters.append(variable)
         around = self.conditions, self.ranges
         self.conditions, self.ranges = 0, {**self.ranges, variable: stop}
         try:
             here = Cursor(c.tokens[c.place :])
             self.helpers.forget(self._changed_below(here, indent))
-            return self._below(indent, nesting) if c.now.kind == END else tuple(
+            body = self._below(indent, nesting) if c.now.kind == END else tuple(
                 self.helpers.put(self._collected(here) or equations(here)))
         finally:
             self.counters.pop()
             self.conditions, self.ranges = around
+        again = next((e for e in tree.equations(body) if e.target == tree.Target(variable)), None)
+        if again is not None:
+            raise problem(_COUNTS_ELSE.format(variable), again.line, variable)
+        return body
 
     def _changed_below(self, here: Cursor, indent: str) -> set[str]:
         """The names that the lines of a loop give values: in its second step they are others than above it."""
@@ -728,6 +735,8 @@ _STEPS = "a loop whose counter is in keys is read step by step, each with its ow
 _FILLED = "an array that loops fill place by place is read as one that they fill row by row"
 _BUNDLES = "what is handed on as one, as in w, b = params, is what has these names"
 _WRAPPED = "what is made of a function, as jax.vmap(f), stands where it is called"
+_COUNTS_TWICE = "{0} counts the steps of a loop around this one: give it another name here"
+_COUNTS_ELSE = "{0} counts the steps of the loop: give what is computed of it another name"
 _FRONT = "what a loop reads from the end, or puts in front of a list, is read in the order that it is in"
 _LISTS = "a list with a loop in it is read as what lines above collect"
 _LOOPS = "what counts, or goes from step to step, is read as a loop, `for … in …:`"
