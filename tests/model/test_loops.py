@@ -221,9 +221,10 @@ loss L = s[D]
 
 def test_a_loop_in_another_one_with_its_counter() -> None:
     """It ended in a KeyError."""
-    assert parse("dim N\nparam w: N\nfor i in 1..N:\n    for i in 1..N:\n        y = w[i]*2\nloss L = sum(w)")
-    with pytest.raises(ModelError):
-        parse("param w\nfor i in 1..3:\n    for i in 1..2:\n        y[i] = w*i\nloss L = w")
+    for text in ("dim N\nparam w: N\nfor i in 1..N:\n    for i in 1..N:\n        y = w[i]*2\nloss L = sum(w)",
+                 "param w\nfor i in 1..3:\n    for i in 1..2:\n        y[i] = w*i\nloss L = w"):
+        with pytest.raises(ModelError):
+            parse(text)
 
 
 def test_nested() -> None:

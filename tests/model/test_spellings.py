@@ -1027,3 +1027,12 @@ def test_what_cannot_be_chosen_is_0_without_a_warning(call: str, tmp_path: Path)
 def test_a_number_too_long_to_read_stays_a_formula() -> None:
     assert "lgamma" in derive(Model.parse("param w\nloss L = w * factorial(100)")).text()
     assert "lgamma" in derive(Model.parse("param w\nloss L = w * gamma(0)")).text()
+
+
+@pytest.mark.parametrize("spelling", ["np.pi", "math.pi", "torch.pi", "np.pi + 0*norm.logpdf(0)", "norm.logpdf(0)"])
+def test_pi_of_a_library_is_the_number_where_the_text_has_another_one(spelling: str) -> None:
+    """The weights of a mixture are called so, and sqrt(2*np.pi) was of these."""
+    model = Model.parse(f"param pi: 3\nloss L = sum(pi) * ({spelling})")
+    assert model.loss_row is not None
+    number = -np.log(2 * np.pi) / 2 if spelling.startswith("norm") else np.pi
+    np.testing.assert_allclose(value(model.loss_row, pi=np.ones(3)), 3 * number, rtol=1e-12)

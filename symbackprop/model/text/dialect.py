@@ -48,9 +48,10 @@ from symbackprop.patterns import lazy
 
 SHAPE, SIZE, NDIM = "shape", "size", "ndim"
 _RANDOM = ("rand", "randn", "randint", "randn_like", "rand_like", "normal", "randperm")
+PI = "pi"
 INFINITE = tree.Name("inf")
-_CONSTANTS: dict[str, tree.Expr] = {name: one_formula(text) for name, text in (
-    ("pi", "pi"), ("inf", "inf"), ("newaxis", "None"), ("e", "exp(1)"), ("tau", "2*pi"))}
+_CONSTANTS: dict[str, tree.Expr] = {name: tree.put(one_formula(text), {PI: tree.Number(sp.pi)}) for name, text in (
+    ("pi", PI), ("inf", "inf"), ("newaxis", "None"), ("e", "exp(1)"), ("tau", f"2*{PI}"))}  # whatever else has the name
 _INFINITIES = {tree.Call("float", (tree.String(f"{sign}inf"),), ()): value
                for sign, value in (("", sp.oo), ("-", -sp.oo))}
 _NUMPY = ("np", "numpy", "jnp")

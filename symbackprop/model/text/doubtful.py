@@ -17,7 +17,8 @@ _ENTRY = ("{0}_{1} may be an entry of {0}, which is summed over {2}: declare the
           "none another name")
 _PLACE, _LABEL = "{0}[{1}]", "{0}[{1}] with `data {1}: int < N`"
 _LIMITS = lazy(r"\\(?:sum|prod)(?:\\limits)?(?:\s*[_^]\s*(?:\{[^{}]*\}|\\?\w+))*")
-_OF_VECTORS = lazy(r"\\(?:mathbf|boldsymbol|bm|vec|top|intercal|cdot|odot|times|langle|Vert|lVert|nabla)|\\\||'|\^\s*\{?T")
+_OF_VECTORS = lazy(r"\\(?:mathbf|boldsymbol|bm|vec|top|intercal|cdot|odot|times|langle|Vert|lVert|nabla)"
+                   r"|\\\||'|\^\s*\{?T|[)\]]\s*_")
 _GREEK = "alpha|beta|gamma|delta|epsilon|eta|theta|kappa|lambda|mu|nu|xi|rho|sigma|tau|phi|psi|omega"
 _WORDS = lazy(r"\\(?:text|mathrm|operatorname|begin|end)\s*\{[^{}]*\}"
               rf"|\\(?!(?:{_GREEK})(?![A-Za-z]))[A-Za-z]+")

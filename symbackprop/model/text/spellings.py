@@ -1119,7 +1119,12 @@ def _spellings(name: str) -> tuple[_Spelling, ...]:
 def _spelling(where: str, parameters: str, formula: str) -> _Spelling:
     body, _, per = formula.partition(" per ")
     text, counts = (f"sum({body}) / sum({per})", one_formula(per)) if per else (body, None)
-    return _Spelling(where, tuple(map(_parameter, parameters.split(", "))), one_formula(body), text, counts)
+    return _Spelling(where, tuple(map(_parameter, parameters.split(", "))), _formula(body), text, counts)
+
+
+def _formula(body: str) -> tree.Expr:
+    """What a spelling means; pi in it is the number, whatever a text calls so."""
+    return tree.put(one_formula(body), {"pi": tree.Number(sp.pi)})
 
 
 def _parameter(text: str) -> _Parameter:
